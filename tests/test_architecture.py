@@ -25,7 +25,8 @@ CONCERNS = [
 ]
 LAYERS = [
     ["errors"],
-    ["domain", "border"],
+    ["border"],
+    ["domain"],
     ["contracts"],
     ["plugins", "parts", "config"],
     CONCERNS,

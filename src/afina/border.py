@@ -5,10 +5,11 @@ Answering waits and is async; parsing, search, training and the store work and a
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from functools import partial
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,6 +18,11 @@ T = TypeVar("T")
 async def in_thread(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Run blocking work in a thread and wait for it; a cancelled caller does not stop the thread."""
     return await asyncio.get_running_loop().run_in_executor(None, partial(work, *args, **kwargs))
+
+
+def aclosing(stream: AsyncIterator[T]) -> contextlib.AbstractAsyncContextManager[AsyncIterator[T]]:
+    """contextlib.aclosing for streams typed as iterators: leaving the block closes the stream and all below it."""
+    return cast(contextlib.AbstractAsyncContextManager[AsyncIterator[T]], contextlib.aclosing(cast(Any, stream)))
 
 
 class Portal:

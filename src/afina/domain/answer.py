@@ -4,10 +4,10 @@ Each piece names the choice it belongs to and the stage it comes from. A mechani
 """
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Literal
 
+from afina.border import aclosing
 from afina.domain.document import Found
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
@@ -123,7 +123,7 @@ class Answer:
 
 async def collected(stream: AsyncIterator[Piece], *, choice: int = 0) -> Answer:
     """Drain a stream into the answer of one choice; all pieces are kept in `pieces`."""
-    async with aclosing(stream) as pieces:  # type: ignore[type-var]
+    async with aclosing(stream) as pieces:
         return answer_of([piece async for piece in pieces], choice=choice)
 
 

@@ -86,3 +86,8 @@ class Ask:
 def ask_of(question: str, *, scope: Scope | None = None, sampling: Sampling | None = None) -> Ask:
     """The plainest request: one question of one user."""
     return Ask(scope or Scope(), (Message("user", question),), sampling or Sampling())
+
+
+def sampling_of(defaults: Mapping[str, Any], given: Mapping[str, Any]) -> Sampling:
+    """A recipe's sampling defaults under what the caller gave; None in `given` means not given."""
+    return Sampling(**{**defaults, **{name: value for name, value in given.items() if value is not None}})
