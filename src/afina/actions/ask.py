@@ -13,8 +13,8 @@ from afina.store import runs
 from afina.workspace import Workspace
 
 
-async def ask(ws: Workspace, request: Ask, *, model: str) -> AsyncIterator[Piece]:
-    """The pieces of an answer. When it ends, however it ends, a run record is saved under `run_id_of(piece)`.
+async def ask(ws: Workspace, request: Ask, *, model: str, run_id: str | None = None) -> AsyncIterator[Piece]:
+    """The pieces of an answer. When it ends, however it ends, its record is saved, under `run_id` if one is given.
 
     Raises, before the first piece:
         NotFound: no such model. NotCertified: its certificate does not hold. TooLong, Unsupported, EngineError.
@@ -35,14 +35,15 @@ async def ask(ws: Workspace, request: Ask, *, model: str) -> AsyncIterator[Piece
         yield failed
     finally:
         if seen:
-            await in_thread(runs.save, ws.store, request.scope, record(recipe, model, request, seen))
+            await in_thread(runs.save, ws.store, request.scope, record(recipe, model, request, seen, run_id))
 
 
-def record(recipe: Recipe, model: str, request: Ask, pieces: list[Piece]) -> runs.Run:
+def record(recipe: Recipe, model: str, request: Ask, pieces: list[Piece], run_id: str | None = None) -> runs.Run:
     """What is worth keeping of an answer, without its words."""
     answer = answer_of(pieces)
     complete = any(isinstance(p, Finish) for p in pieces)
-    return runs.Run(model, recipe.digest, answer.used.engine, _body(answer, request, complete=complete))
+    body = _body(answer, request, complete=complete)
+    return runs.Run(model, recipe.digest, answer.used.engine, body, run_id or runs.new_id())
 
 
 def _body(answer: Answer, request: Ask, *, complete: bool) -> dict[str, Any]:

@@ -12,6 +12,10 @@ from afina.errors import NotFound
 from afina.store.db import Store
 
 
+def new_id() -> str:
+    return f"run_{uuid.uuid4().hex[:24]}"
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One answered request. body: tokens by part, what was left out, passage ids, digests, usage, finish."""
@@ -20,14 +24,15 @@ class Run:
     recipe: str
     engine: str
     body: Mapping[str, Any]
-    id: str = field(default_factory=lambda: f"run_{uuid.uuid4().hex[:24]}")
+    id: str = field(default_factory=new_id)
     created: float = field(default_factory=time.time)
 
 
 def save(store: Store, scope: Scope, run: Run) -> None:
     with store.writing() as db:
         db.execute(
-            "INSERT INTO runs (project, id, user, model, recipe, engine, created, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO runs (project, id, user, model, recipe, engine, created, body) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (scope.project, run.id, scope.user, run.model, run.recipe, run.engine, run.created, json.dumps(run.body)),
         )
 
