@@ -64,5 +64,6 @@ def _weight_above(node: Any) -> str | None:
 
 
 def _module(weight: str) -> str:
-    """'model.layers[3].mlp.up_proj.weight' -> 'model.layers.3.mlp.up_proj'."""
-    return re.sub(r"\[(\d+)\]", r".\1", weight).split(".weight")[0]
+    """'model.layers[3].mlp.up_proj.weight' -> 'model.layers.3.mlp.up_proj'; tied embeddings multiply as the head."""
+    module = re.sub(r"\[(\d+)\]", r".\1", weight).split(".weight")[0]
+    return "lm_head" if module == "model.embed_tokens" else module

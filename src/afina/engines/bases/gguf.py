@@ -1,8 +1,8 @@
 """Bases from a GGUF file: dequantised faithfully once, rounded to bfloat16, and written for both readers.
 
-The base folder is Hugging Face format (safetensors, tokenizer, config) for tuning and the reference engine; the serving
-folder holds OpenVINO graphs of the same numbers. Needs the extra "openvino"; torch is not needed. Not here: repositories
-in safetensors (they already are bases), and families other than Llama, Qwen2 and Qwen3.
+The base folder is Hugging Face format (safetensors, tokenizer, config) for tuning and the reference engine; the
+serving folder holds OpenVINO graphs of the same numbers. Needs the extra "openvino"; torch is not needed.
+Not here: repositories in safetensors (they already are bases), and families other than Llama, Qwen2 and Qwen3.
 """
 
 from functools import partial
