@@ -11,7 +11,7 @@ from afina.contracts import Answerer, Control, Policy
 from afina.domain.abstention import abstains
 from afina.domain.answer import Answer, Chose, Logprobs, Piece, collected
 from afina.domain.ask import Ask
-from afina.parts import Stock
+from afina.parts import RecipeName, Stock
 
 
 class Options(BaseModel):
@@ -19,7 +19,7 @@ class Options(BaseModel):
     min_confidence: geometric mean probability of the draft's tokens, in [0, 1], from which it may."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    large: str
+    large: RecipeName
     min_confidence: float = Field(default=0.6, ge=0, le=1)
 
 

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afina.contracts import Gather
 from afina.domain.ask import Ask
-from afina.parts import Stock
+from afina.parts import ExamplesName, Stock
 from afina.prompting.examples import Choose, fixed, nearest_to
 
 
@@ -14,7 +14,7 @@ class Options(BaseModel):
     """set: name of a stored set of examples. choose: the first `count` of it, or the `count` nearest to the question."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    set: str
+    set: ExamplesName
     count: int = Field(default=4, ge=1, le=64)
     choose: Literal["first", "nearest"] = "first"
 

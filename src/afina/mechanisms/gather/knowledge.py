@@ -4,7 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from afina.contracts import Gather
 from afina.domain.ask import Ask
-from afina.parts import Stock
+from afina.parts import CollectionName, Stock
 
 
 class Options(BaseModel):
@@ -12,7 +12,7 @@ class Options(BaseModel):
     min_score: passages below it are not shown (on the retriever's own scale; 0 shows all)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    collection: str = "docs"
+    collection: CollectionName = "docs"
     top_k: int = Field(default=4, ge=1, le=50)
     where: dict[str, str] = Field(default_factory=dict)
     min_score: float = 0.0

@@ -1,0 +1,178 @@
+"""Build what a recipe names, once; refuse unknown keys, unknown names and circles with the nearest right name.
+
+A mechanism's `Options` mark the fields that name something else (`set: ExamplesName`), so that names are checked,
+and circles found, before anything is built.
+"""
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Protocol
+
+from pydantic import BaseModel, ValidationError
+
+from afina import plugins
+from afina.contracts import Answerer, Control, Demonstrations, Embedder, Gather, Retriever
+from afina.domain.artefact import Recipe, Stage
+from afina.domain.ask import Ask, Sampling, Scope
+from afina.errors import ConfigError, nearest
+
+Referred = Literal["recipe", "collection", "examples", "engine", "adapter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Refers:
+    """Marks an option whose value is the name of something."""
+
+    to: Referred
+
+
+RecipeName = Annotated[str, Refers("recipe")]
+CollectionName = Annotated[str, Refers("collection")]
+ExamplesName = Annotated[str, Refers("examples")]
+
+
+class Stock(Protocol):
+    """What mechanisms are built from; a workspace gives it."""
+
+    @property
+    def scope(self) -> Scope: ...
+
+    @property
+    def demonstrations(self) -> Demonstrations: ...
+
+    def retriever(self, collection: str) -> Retriever: ...
+
+    def embedder(self) -> Embedder: ...
+
+    def answerer(self, recipe: str) -> Answerer:
+        """Another recipe (or model name) as an Answerer; raises NotFound."""
+        ...
+
+
+Known = Mapping[Referred, Sequence[str]]
+"""The names there are, by what they name. What is absent from the mapping is not checked."""
+
+
+def options_of(kind: str, use: str, given: Mapping[str, Any], *, where: str) -> BaseModel:
+    """The options of a backend, validated by the backend itself.
+
+    Raises:
+        ConfigError: no such backend, an unknown key, an impossible value; begins with `where`.
+    """
+    try:
+        model: type[BaseModel] = plugins.load(kind, use).Options
+    except ConfigError as unknown:
+        raise ConfigError(f"{where}: {unknown}") from unknown
+    try:
+        return model.model_validate(dict(given))
+    except ValidationError as invalid:
+        raise ConfigError(f"{where}: {first_fault(invalid, list(model.model_fields))}") from invalid
+
+
+def first_fault(invalid: ValidationError, names: Sequence[str]) -> str:
+    """One line on the first error of a validation: the key, the rule, the nearest right key."""
+    fault = invalid.errors(include_url=False)[0]
+    key = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f'"{key}" is not a key here{nearest(key, list(names))}'
+    if fault["type"] == "missing":
+        return f'"{key}" must be given'
+    return f'"{key}" is {fault["input"]!r}: {fault["msg"][:1].lower()}{fault["msg"][1:]}'
+
+
+def gather_of(stage: Stage, stock: Stock, *, where: str) -> Gather:
+    options = options_of("mechanisms.gather", stage.use, stage.options, where=where)
+    built: Gather = plugins.load("mechanisms.gather", stage.use).build(options, stock)
+    return built
+
+
+def control_of(stage: Stage, stock: Stock, *, where: str) -> Control:
+    options = options_of("mechanisms.control", stage.use, stage.options, where=where)
+    built: Control = plugins.load("mechanisms.control", stage.use).build(options, stock)
+    return built
+
+
+def settled(adapter: str | None, sampling: Mapping[str, Any]) -> Gather:
+    """The stage before all others: the recipe's adapter, and its sampling where the request leaves the default.
+
+    sampling: names and values of `Sampling` fields, as `check_recipe` lets them through.
+    """
+    plain = Sampling()
+    wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in sampling.items()}
+
+    def settle(ask: Ask) -> Ask:
+        left = {n: v for n, v in wanted.items() if getattr(ask.sampling, n) == getattr(plain, n)}
+        mixed = dataclasses.replace(ask.sampling, **left)
+        return dataclasses.replace(ask, adapter=ask.adapter or adapter, sampling=mixed)
+
+    return settle
+
+
+def check_recipe(recipe: Recipe, known: Known) -> None:
+    """Every key, backend and name of one recipe.
+
+    Raises:
+        ConfigError: names the recipe, the stage, the value and the nearest right thing.
+    """
+    here = f'recipe "{recipe.name}"'
+    _check_name("engine", recipe.engine, known, f"{here}, engine")
+    if recipe.adapter is not None:
+        _check_name("adapter", recipe.adapter, known, f"{here}, adapter")
+    fields = [f.name for f in dataclasses.fields(Sampling)]
+    for key in recipe.sampling:
+        if key not in fields:
+            raise ConfigError(f'{here}, sampling: "{key}" is not a key here{nearest(key, fields)}')
+    for to, name, where in references(recipe):
+        _check_name(to, name, known, where)
+
+
+def references(recipe: Recipe) -> Iterator[tuple[Referred, str, str]]:
+    """(to what, its name, where it stands) for every name in the stages; validates their options on the way."""
+    for kind, stages in (("gather", recipe.gather), ("control", recipe.control)):
+        for number, stage in enumerate(stages, start=1):
+            where = place_of(recipe.name, kind, number, stage)
+            options = options_of(f"mechanisms.{kind}", stage.use, stage.options, where=where)
+            yield from _marked(options, where)
+
+
+def place_of(recipe: str, kind: str, number: int, stage: Stage) -> str:
+    return f'recipe "{recipe}", {kind} stage {number} ({stage.use})'
+
+
+def check_circles(name: str, recipe_of: Callable[[str], Recipe | None]) -> None:
+    """Follow the recipes that a recipe names, by any depth.
+
+    recipe_of: name -> recipe; None for names that need no recipe (models, adapters).
+
+    Raises:
+        ConfigError: a recipe reaches itself; shows the way round.
+    """
+
+    def follow(at: str, path: tuple[str, ...]) -> None:
+        if at in path:
+            round_trip = " -> ".join((*path[path.index(at) :], at))
+            raise ConfigError(f'recipe "{at}" leads back to itself: {round_trip}')
+        recipe = recipe_of(at)
+        if recipe is None:
+            return
+        for to, target, _ in references(recipe):
+            if to == "recipe":
+                follow(target, (*path, at))
+
+    follow(name, ())
+
+
+def _marked(options: BaseModel, where: str) -> Iterator[tuple[Referred, str, str]]:
+    for field, info in type(options).model_fields.items():
+        value = getattr(options, field)
+        for mark in info.metadata:
+            if isinstance(mark, Refers) and value is not None:
+                for name in [value] if isinstance(value, str) else value:
+                    yield mark.to, name, f"{where}, {field}"
+
+
+def _check_name(to: Referred, name: str, known: Known, where: str) -> None:
+    if to in known and name not in known[to]:
+        what = "set of examples" if to == "examples" else to
+        raise ConfigError(f'{where}: no {what} is called "{name}"{nearest(name, list(known[to]))}')
