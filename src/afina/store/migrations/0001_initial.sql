@@ -55,12 +55,12 @@ CREATE TABLE recipes (
     PRIMARY KEY (project, name)
 ) STRICT, WITHOUT ROWID;
 
--- Files under artefacts/<kind>/<digest>/; files is JSON path -> sha256, meta is JSON.
+-- Files under artefacts/<kind>/<digest>/, which may have several names; files is JSON path -> sha256, meta is JSON.
 CREATE TABLE artefacts (
     project TEXT NOT NULL, kind TEXT NOT NULL, digest TEXT NOT NULL, name TEXT NOT NULL,
     files TEXT NOT NULL, meta TEXT NOT NULL, created REAL NOT NULL,
     row_check INTEGER AS (afina_check(project, kind, digest, name, files, meta, created)) STORED,
-    PRIMARY KEY (project, kind, digest)
+    PRIMARY KEY (project, kind, digest, name)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX artefacts_by_name ON artefacts (project, kind, name, created);
 
