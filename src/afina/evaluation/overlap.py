@@ -1,0 +1,54 @@
+"""What training rows and test cases share: whole questions, or eight words in a row."""
+
+import re
+from collections.abc import Sequence
+
+from afina.domain.example import Case, Example
+from afina.domain.report import Overlap
+
+GRAM = 8
+_WORD = re.compile(r"\w+")
+
+
+def overlap(rows: Sequence[Example], cases: Sequence[Case]) -> tuple[Overlap, frozenset[str]]:
+    """(ids of the cases that were found in rows, ids of those rows).
+
+    exact: the question is one of a row, but for case and punctuation. near: a row holds eight neighbouring words of
+    the question or of the gold span. Shorter texts can only be found whole. System messages are left out: the
+    instruction is the same for all.
+    """
+    asked = [(case, _words(case.question), [_words(case.question), _words(case.span)]) for case in cases]
+    whole = {tuple(question): case.id for case, question, _ in asked if question}
+    grams = {gram: case.id for case, _, texts in asked for text in texts for gram in _grams(text)}
+    exact: dict[str, None] = {}
+    near: dict[str, None] = {}
+    touched: set[str] = set()
+    for row in rows:
+        same = whole.get(tuple(_words(_last_line(row.question)))) or whole.get(tuple(_words(row.question)))
+        shared = {grams[g] for text in _texts(row) for g in _grams(_words(text)) if g in grams}
+        if same:
+            exact[same] = None
+        near.update(dict.fromkeys(sorted(shared)))
+        if same or shared:
+            touched.add(row.id)
+    near_only = tuple(case for case in near if case not in exact)
+    return Overlap(rows=len(rows), exact=tuple(exact), near=near_only), frozenset(touched)
+
+
+def _words(text: str) -> list[str]:
+    return _WORD.findall(text.lower())
+
+
+def _grams(words: list[str]) -> set[tuple[str, ...]]:
+    return {tuple(words[i : i + GRAM]) for i in range(len(words) - GRAM + 1)}
+
+
+def _last_line(text: str) -> str:
+    """The question below the sources: 'Question: ...' without its label, in any language."""
+    last = text.strip().rpartition("\n")[2]
+    label, colon, rest = last.partition(": ")
+    return rest if colon and " " not in label else last
+
+
+def _texts(row: Example) -> list[str]:
+    return [m.content for m in row.messages if m.role != "system"]
