@@ -11,7 +11,7 @@ from afina.prompting.examples import Choose, fixed, nearest_to
 
 
 class Options(BaseModel):
-    """set: name of a stored set of examples. choose: the first `count` of it, or the `count` nearest to the question."""
+    """set: name of a stored set of examples. choose: the first `count`, or the `count` nearest to the question."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     set: ExamplesName
