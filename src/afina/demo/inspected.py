@@ -23,6 +23,8 @@ def rows(shown: str, real: str, names: list[str]) -> list[Row]:
     found: list[Row] = [(shown, "", inspect.getdoc(module) or "")] if shown == real else []
     for name in names or sorted(n for n in vars(module) if not n.startswith("_")):
         thing = vars(module).get(name)
+        if isinstance(thing, type) and thing.__module__ == "builtins" != shown:
+            continue  # 'mmap.error' is only another name of OSError
         if isinstance(thing, type):
             found += class_rows(f"{shown}.{name}", thing)
         elif isinstance(thing, types.BuiltinFunctionType | types.FunctionType):
