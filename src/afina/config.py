@@ -8,6 +8,7 @@ stand for the same names in lower case; the value is read as TOML if it is TOML,
 """
 
 import re
+import sys
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -135,6 +136,17 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> Config:
         raise _config_error(invalid, path.name, text, places) from invalid
     config.engine()
     return config
+
+
+def cache_folder(environ: Mapping[str, str]) -> Path:
+    """Where what any workspace may share is kept: AFINA_CACHE, else the platform's folder for caches."""
+    if environ.get("AFINA_CACHE"):
+        return Path(environ["AFINA_CACHE"]).expanduser()
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "afina"
+    if sys.platform == "win32":
+        return Path(environ.get("LOCALAPPDATA", Path.home())) / "afina" / "cache"
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "afina"
 
 
 def _override(tree: dict[str, Any], environ: Mapping[str, str]) -> dict[tuple[str, ...], str]:

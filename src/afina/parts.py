@@ -5,7 +5,7 @@ and circles found, before anything is built.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from afina import plugins
 from afina.contracts import Answerer, Control, Demonstrations, Embedder, Gather, Retriever
+from afina.domain.answer import Piece
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Ask, Sampling, Scope
 from afina.errors import ConfigError, nearest
@@ -93,20 +94,20 @@ def control_of(stage: Stage, stock: Stock, *, where: str) -> Control:
     return built
 
 
-def settled(adapter: str | None, sampling: Mapping[str, Any]) -> Gather:
-    """The stage before all others: the recipe's adapter, and its sampling where the request leaves the default.
+def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, Any]) -> Answerer:
+    """`answerer` with a recipe's adapter, and its sampling where the request leaves the default.
 
     sampling: names and values of `Sampling` fields, as `check_recipe` lets them through.
     """
     plain = Sampling()
     wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in sampling.items()}
 
-    def settle(ask: Ask) -> Ask:
+    def answer(ask: Ask, /) -> AsyncIterator[Piece]:
         left = {n: v for n, v in wanted.items() if getattr(ask.sampling, n) == getattr(plain, n)}
         mixed = dataclasses.replace(ask.sampling, **left)
-        return dataclasses.replace(ask, adapter=ask.adapter or adapter, sampling=mixed)
+        return answerer(dataclasses.replace(ask, adapter=ask.adapter or adapter, sampling=mixed))
 
-    return settle
+    return answer
 
 
 def check_recipe(recipe: Recipe, known: Known) -> None:

@@ -1,0 +1,6 @@
+"""`python -m afina` is `afina`."""
+
+from afina.cli.main import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,288 @@
+"""A workspace: a folder with afina.toml, afina.db, artefacts/ and cache/. Opens and closes the parts; no behaviour.
+
+Nothing in it names the folder's own place: moved, it works as before. What is opened is opened once per process and
+shared by its threads. With a server running, engines are the server's: a second copy of a model is never loaded.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+from afina import config as configs
+from afina import parts, plugins
+from afina.border import Portal
+from afina.contracts import Answerer, Embedder, Engine, Place
+from afina.domain.artefact import Artefact, Recipe
+from afina.domain.ask import Scope
+from afina.domain.progress import Tell, silent
+from afina.errors import ConfigError, Conflict, NotFound, nearest
+from afina.mechanisms.answer import answer_with
+from afina.store import artefacts, meta, recipes
+from afina.store.db import Store, open_store
+
+DATABASE = "afina.db"
+DOCS = "docs"
+"""The collection that is always there, if empty."""
+
+
+class Workspace:
+    """The parts of one folder, for one scope. Safe to share between threads; must be closed.
+
+    It is what mechanisms are built from (`parts.Stock`). cache: the user's, for what any workspace may share.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        config: configs.Config,
+        store: Store,
+        *,
+        cache: Path,
+        scope: Scope,
+        engines: Mapping[str, Engine],
+        embedders: Mapping[str, Embedder],
+    ) -> None:
+        self.root, self.config, self.store, self.cache, self.scope = root, config, store, cache, scope
+        self._lock = threading.RLock()
+        self._engines = dict(engines)
+        self._embedders = dict(embedders)
+        self._verified: dict[str, Path] = {}
+
+    # --- engines and embedders ---
+
+    def engine(self, name: str | None = None, *, tell: Tell = silent) -> Engine:
+        """An engine of afina.toml by name, opened when first asked for; None is the workspace's own.
+
+        Raises: ConfigError, MissingExtra, EngineError, BrokenArtefact.
+        """
+        name, used = self.config.engine(name)
+        with self._lock:
+            if name not in self._engines:
+                self._engines[name] = self._opened(name, used, tell)
+            return self._engines[name]
+
+    def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
+        module = plugins.load("engines", used.use)
+        given = used.options
+        if "model" not in module.Options.model_fields:
+            given.pop("model", None)
+        options = parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
+        local = not getattr(module, "REMOTE", False)
+        place = self.place(name, tell=tell) if local else Place(None, None, self.adapter_folder, self.cache)
+        engine: Engine = module.build(options, place)
+        return engine
+
+    def embedder(self, name: str | None = None) -> Embedder:
+        """The embedder of a collection (of 'docs' without a name), opened when first asked for."""
+        used = self.config.collection(name or DOCS).embedder_used
+        key = f"{used.use} {json.dumps(used.options, sort_keys=True)}"
+        with self._lock:
+            if used.use in self._embedders:
+                return self._embedders[used.use]
+            if key not in self._embedders:
+                where = f"{configs.FILE}, [collections.{name or DOCS}], embedder"
+                options = parts.options_of("knowledge.embedders", used.use, used.options, where=where)
+                self._embedders[key] = plugins.load("knowledge.embedders", used.use).build(options, self.cache)
+            return self._embedders[key]
+
+    # --- files ---
+
+    def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
+        """Where the files of an engine's model are; the bundled ones are copied into the workspace first.
+
+        base: None for a model that the engine finds by itself (a name on the hub).
+        """
+        model = self.config.model_of(self.config.engine(engine)[0])
+        if model == configs.BUNDLED:
+            base, serving = self._bundled(tell)
+            return Place(self._folder(base), self._folder(serving), self.adapter_folder, self.cache)
+        folder = self.root / Path(model).expanduser()
+        return Place(folder if folder.is_dir() else None, None, self.adapter_folder, self.cache)
+
+    def adapter_folder(self, digest: str) -> Path:
+        """The folder of an adapter, every byte checked once per process. Raises NotFound, BrokenArtefact."""
+        return self._folder(artefacts.find(self.store, self.scope, "adapter", digest))
+
+    def _folder(self, artefact: Artefact) -> Path:
+        with self._lock:
+            if artefact.digest not in self._verified:
+                artefacts.verify(self.root, artefact)
+                self._verified[artefact.digest] = artefacts.folder_of(self.root, artefact)
+            return self._verified[artefact.digest]
+
+    def _bundled(self, tell: Tell) -> tuple[Artefact, Artefact]:
+        """(base, serving) of the bundled model, as artefacts of this workspace."""
+        with self._lock:
+            with suppress(NotFound):
+                base = artefacts.find(self.store, self.scope, "base", configs.BUNDLED)
+                return base, artefacts.find(self.store, self.scope, "serving", configs.BUNDLED)
+            made = plugins.load("engines.bases", "bundled").materialise_bundled(self.cache, tell=tell)
+            base = self._keep("base", made.base, {})
+            return base, self._keep("serving", made.serving, {"base": base.digest, "engine": "openvino"})
+
+    def _keep(self, kind: artefacts.Kind, folder: Path, about: Mapping[str, str]) -> Artefact:
+        return artefacts.put(
+            self.store, self.root, self.scope, kind=kind, name=configs.BUNDLED, folder=folder, meta=about
+        )
+
+    # --- recipes ---
+
+    def recipe(self, name: str) -> Recipe:
+        """What answers under a model name: a stored recipe or alias, one of afina.toml, an adapter, a base.
+
+        Raises:
+            NotFound: none of them; names the nearest.
+        """
+        target = recipes.target_of(self.store, self.scope, name)
+        with suppress(NotFound):
+            return recipes.find(self.store, self.scope, target)
+        found = self.config.recipe(target) or self._adapter_recipe(target) or self._base_recipe(target)
+        if found is None:
+            raise NotFound(f'no model is called "{name}"{nearest(name, self.model_names())}')
+        return found
+
+    def _adapter_recipe(self, name: str) -> Recipe | None:
+        """A tuned model: the engine that serves its base, with the adapter."""
+        with suppress(NotFound):
+            adapter = artefacts.find(self.store, self.scope, "adapter", name)
+            engine = str(adapter.meta.get("engine") or self.config.workspace.engine)
+            return Recipe(name, engine, adapter=adapter.digest)
+        return None
+
+    def _base_recipe(self, name: str) -> Recipe | None:
+        preferred = [self.config.workspace.engine, *self.config.engine_names]
+        engine = next((e for e in preferred if name in (e, self.config.model_of(e))), None)
+        return None if engine is None else Recipe(name, engine)
+
+    def recipes(self) -> list[Recipe]:
+        """Everything that a request may name as its model; the name is that name."""
+        return [self._named(name) for name in self.model_names()]
+
+    def _named(self, name: str) -> Recipe:
+        found = self.recipe(name)
+        return Recipe(name, found.engine, found.adapter, found.gather, found.control, found.sampling)
+
+    def model_names(self) -> list[str]:
+        bases = dict.fromkeys(self.config.model_of(e) for e in self.config.engine_names)
+        stored = recipes.names(self.store, self.scope)
+        adapters = artefacts.names(self.store, self.scope, "adapter")
+        return list(dict.fromkeys([*stored, *self.config.recipes, *adapters, *bases]))
+
+    def check(self, recipe: Recipe) -> None:
+        """Raises ConfigError for an unknown key or name, or a circle, anywhere in a recipe."""
+        known = self.known()
+        parts.check_recipe(recipe, {**known, "recipe": [*known["recipe"], recipe.name]})
+        parts.check_circles(recipe.name, lambda name: recipe if name == recipe.name else self._composed(name))
+
+    def _composed(self, name: str) -> Recipe | None:
+        with suppress(NotFound):
+            return self.recipe(name)
+        return None
+
+    def known(self) -> parts.Known:
+        """All names that a recipe may use."""
+        adapters = artefacts.all_of(self.store, self.scope, "adapter")
+        return {
+            "engine": self.config.engine_names,
+            "adapter": [part for name, adapter in adapters for part in (name, adapter.digest)],
+            "recipe": [*self.model_names(), *self.config.engine_names],
+            "collection": sorted({DOCS, *self.config.collections}),
+            "examples": [],
+        }
+
+    def answerer(self, recipe: Recipe | str) -> Answerer:
+        """What answers as a recipe says; all names in it are checked first.
+
+        Raises: ConfigError, NotFound, and what opening its engine raises.
+        """
+        recipe = self.recipe(recipe) if isinstance(recipe, str) else recipe
+        self.check(recipe)
+        engine = self.engine(recipe.engine)
+        adapter = self._adapter_for(recipe, engine)
+        gather = []
+        for number, stage in enumerate(recipe.gather, start=1):
+            where = parts.place_of(recipe.name, "gather", number, stage)
+            gather.append(parts.gather_of(stage, self, where=where))
+        plain = answer_with(engine, gather=gather)
+        answer = parts.settled(plain, adapter=adapter, sampling=recipe.sampling)
+        for number, stage in enumerate(recipe.control, start=1):
+            where = parts.place_of(recipe.name, "control", number, stage)
+            answer = parts.control_of(stage, self, where=where)(answer)
+        return answer
+
+    def _adapter_for(self, recipe: Recipe, engine: Engine) -> str | None:
+        """Digest of a recipe's adapter. Raises Conflict if it was made for another base than the engine's."""
+        if recipe.adapter is None:
+            return None
+        adapter = artefacts.find(self.store, self.scope, "adapter", recipe.adapter)
+        made_for = str(adapter.meta.get("base", ""))
+        if made_for and engine.card.base and made_for != engine.card.base:
+            raise Conflict(
+                f'the adapter of "{recipe.name}" was made for the base {made_for[:12]}, but engine '
+                f'"{recipe.engine}" serves {engine.card.base[:12]}; tune again, or name the engine of that base'
+            )
+        return adapter.digest
+
+    # --- the end ---
+
+    def close(self) -> None:
+        """End the engines, seal and close the database. Must not be called from an event loop."""
+        with self._lock:
+            portal = Portal() if self._engines else None
+            for engine in self._engines.values():
+                if portal:
+                    portal.run(engine.close())
+            if portal:
+                portal.close()
+            self._engines.clear()
+            self.store.close()
+
+
+def open_workspace(
+    path: Path,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    engines: Mapping[str, Engine] | None = None,
+    embedders: Mapping[str, Embedder] | None = None,
+    scope: Scope | None = None,
+) -> Workspace:
+    """Open a folder that `initialise` made (or that has an afina.toml); must be closed.
+
+    environ: overrides of afina.toml and AFINA_CACHE, read now and never again.
+    engines, embedders: opened elsewhere, by the name that afina.toml uses for them; they take its place.
+
+    Raises:
+        ConfigError: not a workspace, or afina.toml is wrong.
+        StoreError: the database is newer than this Afina, or broken.
+    """
+    root = path.resolve()
+    if not (root / configs.FILE).is_file() and not (root / DATABASE).is_file():
+        raise ConfigError(f"{path} is not a workspace (it has no {configs.FILE}); make one with: afina init {path}")
+    config = configs.load(root / configs.FILE, environ)
+    store = open_store(root / DATABASE)
+    _accept(store, root / configs.FILE)
+    return Workspace(
+        root,
+        config,
+        store,
+        cache=configs.cache_folder(environ),
+        scope=scope or Scope(),
+        engines=engines or {},
+        embedders=embedders or {},
+    )
+
+
+def _accept(store: Store, file: Path) -> None:
+    """Take an edit of afina.toml, now that it was read without error, for what a person meant.
+
+    Bytes that changed while the file's time did not were not written by anyone: `afina doctor` shall see those.
+    """
+    if not file.is_file():
+        return
+    now = meta.AcceptedConfig(file.read_text(), file.stat().st_mtime_ns)
+    said = meta.accepted_config(store)
+    if said is None or said.mtime_ns != now.mtime_ns:
+        meta.accept_config(store, now)
