@@ -95,7 +95,7 @@ def control_of(stage: Stage, stock: Stock, *, where: str) -> Control:
 
 
 def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, Any]) -> Answerer:
-    """`answerer` with a recipe's adapter, and its sampling where the request leaves the default.
+    """`answerer` with a recipe's adapter, and its sampling where the client set nothing (`Ask.given`) and the default stands.
 
     sampling: names and values of `Sampling` fields, as `check_recipe` lets them through.
     """
@@ -103,8 +103,8 @@ def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, A
     wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in sampling.items()}
 
     def answer(ask: Ask, /) -> AsyncIterator[Piece]:
-        left = {n: v for n, v in wanted.items() if getattr(ask.sampling, n) == getattr(plain, n)}
-        mixed = dataclasses.replace(ask.sampling, **left)
+        open_to = [n for n in wanted if n not in ask.given and getattr(ask.sampling, n) == getattr(plain, n)]
+        mixed = dataclasses.replace(ask.sampling, **{n: wanted[n] for n in open_to})
         return answerer(dataclasses.replace(ask, adapter=ask.adapter or adapter, sampling=mixed))
 
     return answer

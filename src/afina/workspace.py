@@ -64,6 +64,12 @@ class Workspace:
                 self._engines[name] = self._opened(name, used, tell)
             return self._engines[name]
 
+    @property
+    def open_engines(self) -> Mapping[str, Engine]:
+        """The engines that are open now, by name."""
+        with self._lock:
+            return dict(self._engines)
+
     def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
         module = plugins.load("engines", used.use)
         given = used.options

@@ -60,6 +60,7 @@ class Ask:
     schema: a JSON schema that the answer must obey.
     budget_tokens: the most prompt tokens to spend; None is the engine's context less the answer.
     deadline_s: seconds this request may take in all; None is no limit.
+    given: names of `sampling` fields that the client set; a recipe's defaults leave them alone, whatever they say.
     """
 
     scope: Scope
@@ -71,6 +72,7 @@ class Ask:
     gathered: Gathered = Gathered()
     budget_tokens: int | None = None
     deadline_s: float | None = None
+    given: frozenset[str] = frozenset()
 
     @property
     def question(self) -> str:
