@@ -70,8 +70,8 @@ def check(found: Sequence[Case], documents: Mapping[str, str]) -> Checked:
 def shared_stems(case: Case, document: str) -> frozenset[str]:
     """Content stems that a question shares with the section around its gold span, those of the section's name left out."""
     heading, body = section_of(document, case.span)
-    named = stems(_name_of(heading), case.lang) | stems(case.document, case.lang)
-    return (stems(case.question, case.lang) & stems(f"{heading} {body}", case.lang)) - named
+    shared = stems(case.question, case.lang) & stems(f"{heading} {body}", case.lang)
+    return shared - stems(_name_of(heading), case.lang)
 
 
 def section_of(document: str, span: str) -> tuple[str, str]:
@@ -92,5 +92,6 @@ def stems(text: str, lang: str) -> frozenset[str]:
 
 
 def _name_of(heading: str) -> str:
-    """'## json.dumps(obj, *, ...)' -> 'json.dumps'; a heading in words is all name."""
-    return heading.lstrip("# ").partition("(")[0].replace(".", " ")
+    """'## json.dumps(obj, *, ...)' -> 'json dumps'; a heading in words names nothing."""
+    name = heading.lstrip("# ").partition("(")[0]
+    return "" if " " in name.strip() or not name.isascii() else name.replace(".", " ")
