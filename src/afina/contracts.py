@@ -209,6 +209,14 @@ class Passages(Protocol):
 
     def documents(self, scope: Scope, collection: str) -> Iterator[Document]: ...
 
+    def some(self, scope: Scope, collection: str, ids: Sequence[str]) -> list[Passage]:
+        """Those of the passages that still exist, in the order of `ids`."""
+        ...
+
+    def vectors(self, scope: Scope, collection: str, embedder: str) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """(passage id, vector) of those stored for an embedder's digest, in no order; others are left out."""
+        ...
+
 
 class Demonstrations(Protocol):
     def examples(self, scope: Scope, name: str) -> Sequence[Example]:

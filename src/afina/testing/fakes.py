@@ -51,6 +51,14 @@ class ListPassages:
     def documents(self, scope: Scope, collection: str) -> Iterator[Document]:
         return iter(list(self._documents.get((scope.project, collection), {}).values()))
 
+    def some(self, scope: Scope, collection: str, ids: Sequence[str]) -> list[Passage]:
+        known = {p.id: p for p in self.passages(scope, collection)}
+        return [known[id] for id in ids if id in known]
+
+    def vectors(self, scope: Scope, collection: str, embedder: str) -> Iterator[tuple[str, NDArray[np.float32]]]:
+        """None are stored: a retriever embeds for itself."""
+        return iter(())
+
 
 @dataclass(frozen=True)
 class ListDemonstrations:
