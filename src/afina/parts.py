@@ -95,7 +95,7 @@ def control_of(stage: Stage, stock: Stock, *, where: str) -> Control:
 
 
 def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, Any]) -> Answerer:
-    """`answerer` with a recipe's adapter, and its sampling where the client set nothing (`Ask.given`) and the default stands.
+    """`answerer` with a recipe's adapter, and its sampling where the client set nothing (see `Ask.given`).
 
     sampling: names and values of `Sampling` fields, as `check_recipe` lets them through.
     """
