@@ -1,4 +1,4 @@
-"""Prompts, pieces, scores and errors as plain JSON values: what travels between a process that holds an engine and others.
+"""Prompts, pieces, scores and errors as JSON values: what travels between processes, one of which holds an engine.
 
 One line of NDJSON carries one piece, or one error (`{"type": "error", ...}`), which is the last line. Numbers that
 JSON cannot write (NaN: not known) travel as null.
