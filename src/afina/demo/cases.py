@@ -14,26 +14,27 @@ import snowballstemmer
 
 from afina.domain.example import Case
 
-STOP = {
-    "en": frozenset(
-        "the and for with without that this these those what which who whom whose when where why how does did doing done "
-        "has have had having are was were been being can could should would will shall may might must cannot not nor but "
-        "into onto from upon over under about after before between through during above below out off than then there "
-        "here its his her their our your mine own you they them she him all any both each few more most other another some "
-        "such only same too very just also once again while until because though although either neither one ones "
-        "want need make makes made get gets got let per via yes much many something anything everything nothing "
-        "someone anyone own way kind use using used".split()
-    ),
-    "es": frozenset(
-        "que qué cual cuál cuales cuáles quien quién quienes quiénes cuando cuándo donde dónde como cómo cuanto cuánto "
-        "cuanta cuánta cuantos cuántos cuantas cuántas por para con sin sobre entre hasta desde hacia según tras ante "
-        "los las una uno unos unas del las les nos sus mis tus este esta estos estas ese esa esos esas eso esto "
-        "ser son era sea está están hay haber tiene tienen tener hacer hace hago debe deben puede pueden puedo poder "
-        "más menos muy también solo sólo cada todo toda todos todas otro otra otros otras mismo misma "
-        "pero porque aunque mientras durante antes después ya aún algún alguna alguno algo alguien nada nadie ningún "
-        "ninguna cualquier dentro fuera tengo tiene quiero necesito hoy vez veces".split()
-    ),
-}
+ENGLISH = """
+the and for with without that this these those what which who whom whose when where why how does did doing done
+has have had having are was were been being can could should would will shall may might must cannot not nor but
+into onto from upon over under about after before between through during above below out off than then there
+here its his her their our your mine own you they them she him all any both each few more most other another
+some such only same too very just also once again while until because though although either neither one ones
+want need make makes made get gets got let per via yes much many something anything everything nothing someone
+anyone way kind use using used
+"""
+
+SPANISH = """
+que qué cual cuál cuales cuáles quien quién quienes quiénes cuando cuándo donde dónde como cómo cuanto cuánto
+cuanta cuánta cuantos cuántos cuantas cuántas por para con sin sobre entre hasta desde hacia según tras ante los
+las una uno unos unas del les nos sus mis tus este esta estos estas ese esa esos esas eso esto ser son era sea
+está están hay haber tiene tienen tener hacer hace hago debe deben puede pueden puedo poder más menos muy
+también solo sólo cada todo toda todos todas otro otra otros otras mismo misma pero porque aunque mientras
+durante antes después ya aún algún alguna alguno algo alguien nada nadie ningún ninguna cualquier dentro fuera
+tengo quiero necesito hoy vez veces
+"""
+
+STOP = {"en": frozenset(ENGLISH.split()), "es": frozenset(SPANISH.split())}
 """Words that carry no content; a question may share them with the section that answers it."""
 
 ALGORITHMS = {"en": "english", "es": "spanish"}
@@ -68,7 +69,7 @@ def check(found: Sequence[Case], documents: Mapping[str, str]) -> Checked:
 
 
 def shared_stems(case: Case, document: str) -> frozenset[str]:
-    """Content stems that a question shares with the section around its gold span, those of the section's name left out."""
+    """Content stems that a question shares with the section around its gold span; those of its name do not count."""
     heading, body = section_of(document, case.span)
     shared = stems(case.question, case.lang) & stems(f"{heading} {body}", case.lang)
     return shared - stems(_name_of(heading), case.lang)
@@ -84,9 +85,10 @@ def section_of(document: str, span: str) -> tuple[str, str]:
 
 
 def stems(text: str, lang: str) -> frozenset[str]:
-    """Stems of words of three letters or more that are not stop words; CamelCase and snake_case count as one and as parts."""
+    """Stems of the words of three letters or more, stop words left out; CamelCase counts whole and in its parts."""
     words = re.findall(r"[^\W\d_]{3,}|\w{3,}", text)
-    parts = [part for word in words for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", word) if len(part) > 2]
+    names = [word for word in words if word.isascii()]
+    parts = [part for name in names for part in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+", name) if len(part) > 2]
     lower = {word.lower() for word in (*words, *parts)} - STOP[lang]
     return frozenset(snowballstemmer.stemmer(ALGORITHMS[lang]).stemWords(sorted(lower)))
 

@@ -22,13 +22,12 @@ from afina.domain.example import part_of
 SHARES = {"tune": 0.5, "held_out": 0.5}
 """Which modules are learnt from and which are only asked about; by hash of the name, fixed."""
 
-LEFT_OUT = frozenset(
-    "__future__ antigravity idlelib lib2to3 test this turtle turtledemo tkinter distutils encodings ensurepip "
-    "pydoc_data venv site sitecustomize usercustomize nturl2path sre_compile sre_constants sre_parse ctypes curses "
-    "posix nt ntpath winreg winsound msvcrt opcode symtable "
-    "aifc asynchat asyncore audioop cgi cgitb chunk crypt imghdr imp mailcap msilib nis nntplib ossaudiodev pipes "
-    "smtpd sndhdr spwd sunau telnetlib uu xdrlib".split()
-)
+UNWANTED = """
+__future__ antigravity idlelib lib2to3 test this turtle turtledemo tkinter distutils encodings ensurepip
+pydoc_data venv site sitecustomize usercustomize nturl2path sre_compile sre_constants sre_parse ctypes curses
+posix nt ntpath winreg winsound msvcrt opcode symtable aifc asynchat asyncore audioop cgi cgitb chunk crypt
+imghdr imp mailcap msilib nis nntplib ossaudiodev pipes smtpd sndhdr spwd sunau telnetlib uu xdrlib
+"""
 """Windows and games, internals, what only one platform has, and what 3.12 or 3.13 removed."""
 
 MAX_DOC_CHARS = 2_400
@@ -46,7 +45,7 @@ class Entry:
 
 def modules() -> list[str]:
     """Public top-level modules of this Python that have documentation, in order."""
-    names = sorted(n for n in sys.stdlib_module_names if not n.startswith("_") and n not in LEFT_OUT)
+    names = sorted(n for n in sys.stdlib_module_names if not n.startswith("_") and n not in UNWANTED.split())
     return [n for n in names if n in sys.builtin_module_names or PathFinder.find_spec(n) is not None]
 
 
@@ -80,7 +79,8 @@ def markdown(module: str, entries: Sequence[Entry]) -> str:
 def tidy(doc: str) -> str:
     """A docstring that is safe inside Markdown: no line of it is taken for a heading, and it is not endless."""
     lines = [line.rstrip() for line in doc.expandtabs().splitlines()]
-    kept = ["    " + line if re.match(r" {0,3}#", line) else line for line in lines if not re.fullmatch(r"[-=~*^]{3,}", line)]
+    words = [line for line in lines if not re.fullmatch(r"[-=~*^]{3,}", line)]
+    kept = ["    " + line if re.match(r" {0,3}#", line) else line for line in words]
     text = re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip("\n")
     if len(text) <= MAX_DOC_CHARS:
         return text
@@ -112,9 +112,13 @@ def _parse(module: str) -> tuple[list[Entry], Wanted]:
         for node in _top_level(tree):
             if isinstance(node, ast.ImportFrom):
                 _add(wanted, module if "*" in lifted else name, _from_c(node, public))
-            elif node.name in public if public is not None else not node.name.startswith("_"):
+            elif _shows(node.name, public):
                 entries += _entries(node, module if lifted & {"*", node.name} else name)
     return entries, wanted
+
+
+def _shows(name: str, public: frozenset[str] | None) -> bool:
+    return (not name.startswith("_") and (public is None or name in public)) or name == "__import__"
 
 
 def _shown(package: str, tree: ast.Module) -> dict[str, frozenset[str]]:
@@ -168,12 +172,14 @@ def _public(tree: ast.Module) -> frozenset[str] | None:
     """The names of a literal __all__; None if there is none that can be read."""
     names: set[str] = set()
     for node in tree.body:
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AugAssign) else []
-        if any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
-            value = node.value  # type: ignore[attr-defined]
-            if not isinstance(value, ast.List | ast.Tuple):
-                return None
-            names |= {e.value for e in value.elts if isinstance(e, ast.Constant)}
+        if not isinstance(node, ast.Assign | ast.AugAssign):
+            continue
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if not any(isinstance(t, ast.Name) and t.id == "__all__" for t in targets):
+            continue
+        if not isinstance(node.value, ast.List | ast.Tuple):
+            return None
+        names |= {str(e.value) for e in node.value.elts if isinstance(e, ast.Constant)}
     return frozenset(names) or None
 
 
