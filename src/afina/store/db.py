@@ -77,10 +77,10 @@ class Store:
         with _store_errors():
             self._connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-    def close(self) -> None:
+    def close(self, *, seal: bool = True) -> None:
         """Seal the file if nobody else uses it (see seal.py), and close every connection."""
         with self._lock:
-            if self._all:
+            if self._all and seal:
                 _seal(self.path, self._all[0])
             for connection in self._all:
                 connection.close()
@@ -101,8 +101,7 @@ def migrate(store: Store) -> None:
     Raises:
         StoreError: the database was written by a newer Afina.
     """
-    folder = importlib.resources.files("afina.store") / "migrations"
-    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    scripts = migrations()
     with store.reading() as db:
         if db.execute("PRAGMA user_version").fetchone()[0] == len(scripts):
             return  # a write lock would break the seal for nothing
@@ -111,10 +110,17 @@ def migrate(store: Store) -> None:
         if version > len(scripts):
             raise StoreError(f"{store.path} has version {version}, this Afina knows {len(scripts)}; upgrade Afina")
         for number, script in enumerate(scripts[version:], start=version + 1):
-            for statement in script.read_text().split(";\n"):
+            for statement in script.split(";\n"):
                 if statement.strip():
                     db.execute(statement)
             db.execute(f"PRAGMA user_version = {number}")
+
+
+def migrations() -> list[str]:
+    """The scripts in order; a database's user_version says how many it has seen."""
+    folder = importlib.resources.files("afina.store") / "migrations"
+    scripts = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    return [script.read_text() for script in scripts]
 
 
 def row_check(*values: str | bytes | int | float | None) -> int:
