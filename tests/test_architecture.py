@@ -34,7 +34,8 @@ LAYERS = [
     ["mechanisms"],
     ["workspace"],
     ["actions"],
-    ["api", "cli", "worker"],
+    ["api"],
+    ["cli", "worker"],  # `afina serve` starts the api
 ]
 FREE = {"__init__", "__main__", "testing"}
 HEAVY = {"torch", "transformers", "peft", "openai", "pandas", "pyarrow", "openvino", "openvino_genai"}

@@ -1,0 +1,88 @@
+"""A workspace's server in the foreground: a bound socket, the published address, a clean end."""
+
+import errno
+import os
+import secrets
+import socket
+from collections.abc import Callable
+
+import uvicorn
+
+from afina.api.app import MAX_RUNS, create_app
+from afina.api.auth import LOCAL_NAMES, Access, is_loopback
+from afina.api.published import Published, published
+from afina.errors import ConfigError, Conflict
+from afina.workspace import Workspace
+
+GRACE_S = 5
+"""How long answers that are being sent may go on after the server is told to stop."""
+
+TAKEN = (errno.EADDRINUSE, errno.EACCES)
+
+
+def serve(
+    ws: Workspace, *, host: str, port: int, key: str | None = None, announce: Callable[[str], None] = print
+) -> None:
+    """Serve a workspace until interrupted; `announce` gets the address once requests are taken.
+
+    host, port: port 0 is any free one. key: the bearer that clients must send.
+
+    Raises:
+        ConfigError: an address that others can reach, and no key.
+        Conflict: the port is taken, or another server runs on this workspace.
+    """
+    if key is None and not is_loopback(host):
+        raise ConfigError(f"{host} can be reached by others: set AFINA_API_KEY, or serve on 127.0.0.1")
+    with bound(host, port) as listening:
+        url = url_of(host, listening.getsockname()[1])
+        token = secrets.token_urlsafe(32)
+        access = Access(token, key, LOCAL_NAMES if is_loopback(host) else None)
+        with published(ws.root, Published(url, os.getpid(), token)):
+            ws.engine()  # before the address is out: a broken model must not serve, the first client not wait for it
+            server_of(ws, access, announce=lambda: announce(url)).run(sockets=[listening])
+
+
+class Server(uvicorn.Server):
+    """Says when it takes requests."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._announce()
+
+
+def server_of(ws: Workspace, access: Access, *, announce: Callable[[], None], max_runs: int = MAX_RUNS) -> Server:
+    """A server that is not started yet."""
+    config = uvicorn.Config(
+        create_app(ws, access, max_runs=max_runs),
+        log_level="warning",
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_S,
+    )
+    return Server(config, announce)
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """A listening socket; must be closed.
+
+    Raises:
+        Conflict: the port is taken. ConfigError: no such address here.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        if error.errno in TAKEN:
+            raise Conflict(f"port {port} of {host} is taken; take another with --port, or any with --port 0") from error
+        raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
+
+
+def url_of(host: str, port: int) -> str:
+    """Where clients of this machine find a server that listens on `host`."""
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
