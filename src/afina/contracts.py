@@ -151,12 +151,14 @@ class Place:
 
     base: folder of a materialised base (or any hub-format model). serving: folder of files made from it for this engine.
     adapter: digest -> folder in PEFT format, its hashes checked; raises NotFound, BrokenArtefact, NotCertified.
+    model: what users call the base; '' leaves it to the engine.
     """
 
     base: Path | None
     serving: Path | None
     adapter: Callable[[str], Path]
     cache: Path
+    model: str = ""
 
 
 # --- knowledge ------------------------------------------------------------------------------------

@@ -9,21 +9,27 @@ import os
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
-from afina.contracts import Answerer, Embedder, Engine, Place
+from afina.contracts import Answerer, Embedder, Engine, Place, Retriever
 from afina.domain.artefact import Artefact, Recipe
 from afina.domain.ask import Scope
 from afina.domain.progress import Tell, silent
-from afina.errors import ConfigError, Conflict, NotFound, nearest
+from afina.errors import ConfigError, Conflict, NotFound
 from afina.mechanisms.answer import answer_with
-from afina.store import artefacts, meta, recipes
+from afina.store import artefacts, meta
+from afina.store.collections import Collections
 from afina.store.db import Store, open_store
+from afina.store.models import model_names, recipe_called
 
 DATABASE = "afina.db"
+INDEXES = Path("cache") / "index"
+"""Hashed files that are rebuilt from the database when they are missing or damaged."""
+
 DOCS = "docs"
 """The collection that is always there, if empty."""
 
@@ -49,6 +55,7 @@ class Workspace:
         self._lock = threading.RLock()
         self._engines = dict(engines)
         self._embedders = dict(embedders)
+        self._retrievers: dict[str, Retriever] = {}
         self._verified: dict[str, Path] = {}
 
     # --- engines and embedders ---
@@ -72,12 +79,10 @@ class Workspace:
 
     def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
         module = plugins.load("engines", used.use)
-        given = used.options
-        if "model" not in module.Options.model_fields:
-            given.pop("model", None)
+        remote = getattr(module, "REMOTE", False)
+        place = Place(None, None, self.adapter_folder, self.cache) if remote else self.place(name, tell=tell)
+        given = {k: v for k, v in used.options.items() if k != "model" or place.base is None}
         options = parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
-        local = not getattr(module, "REMOTE", False)
-        place = self.place(name, tell=tell) if local else Place(None, None, self.adapter_folder, self.cache)
         engine: Engine = module.build(options, place)
         return engine
 
@@ -94,6 +99,29 @@ class Workspace:
                 self._embedders[key] = plugins.load("knowledge.embedders", used.use).build(options, self.cache)
             return self._embedders[key]
 
+    # --- knowledge ---
+
+    @property
+    def passages(self) -> Collections:
+        """The stored collections."""
+        return Collections(self.store)
+
+    def retriever(self, collection: str = DOCS) -> Retriever:
+        """Search over a collection; its index is built when first searched."""
+        used = self.config.collection(collection).retriever
+        with self._lock:
+            if collection not in self._retrievers:
+                where = f"{configs.FILE}, [collections.{collection}], retriever"
+                options = parts.options_of("knowledge.retrievers", used.use, used.options, where=where)
+                self._retrievers[collection] = plugins.load("knowledge.retrievers", used.use).build(
+                    options,
+                    passages=self.passages,
+                    embedder=self.embedder(collection),
+                    folder=self.root / INDEXES,
+                    collection=collection,
+                )
+            return self._retrievers[collection]
+
     # --- files ---
 
     def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
@@ -104,9 +132,9 @@ class Workspace:
         model = self.config.model_of(self.config.engine(engine)[0])
         if model == configs.BUNDLED:
             base, serving = self._bundled(tell)
-            return Place(self._folder(base), self._folder(serving), self.adapter_folder, self.cache)
+            return Place(self._folder(base), self._folder(serving), self.adapter_folder, self.cache, model)
         folder = self.root / Path(model).expanduser()
-        return Place(folder if folder.is_dir() else None, None, self.adapter_folder, self.cache)
+        return Place(folder if folder.is_dir() else None, None, self.adapter_folder, self.cache, model)
 
     def adapter_folder(self, digest: str) -> Path:
         """The folder of an adapter, every byte checked once per process. Raises NotFound, BrokenArtefact."""
@@ -137,45 +165,15 @@ class Workspace:
     # --- recipes ---
 
     def recipe(self, name: str) -> Recipe:
-        """What answers under a model name: a stored recipe or alias, one of afina.toml, an adapter, a base.
-
-        Raises:
-            NotFound: none of them; names the nearest.
-        """
-        target = recipes.target_of(self.store, self.scope, name)
-        with suppress(NotFound):
-            return recipes.find(self.store, self.scope, target)
-        found = self.config.recipe(target) or self._adapter_recipe(target) or self._base_recipe(target)
-        if found is None:
-            raise NotFound(f'no model is called "{name}"{nearest(name, self.model_names())}')
-        return found
-
-    def _adapter_recipe(self, name: str) -> Recipe | None:
-        """A tuned model: the engine that serves its base, with the adapter."""
-        with suppress(NotFound):
-            adapter = artefacts.find(self.store, self.scope, "adapter", name)
-            engine = str(adapter.meta.get("engine") or self.config.workspace.engine)
-            return Recipe(name, engine, adapter=adapter.digest)
-        return None
-
-    def _base_recipe(self, name: str) -> Recipe | None:
-        preferred = [self.config.workspace.engine, *self.config.engine_names]
-        engine = next((e for e in preferred if name in (e, self.config.model_of(e))), None)
-        return None if engine is None else Recipe(name, engine)
+        """What answers under a model name (see store/models.py). Raises NotFound with the nearest name."""
+        return recipe_called(self.store, self.scope, self.config, name)
 
     def recipes(self) -> list[Recipe]:
         """Everything that a request may name as its model; the name is that name."""
-        return [self._named(name) for name in self.model_names()]
-
-    def _named(self, name: str) -> Recipe:
-        found = self.recipe(name)
-        return Recipe(name, found.engine, found.adapter, found.gather, found.control, found.sampling)
+        return [replace(self.recipe(name), name=name) for name in self.model_names()]
 
     def model_names(self) -> list[str]:
-        bases = dict.fromkeys(self.config.model_of(e) for e in self.config.engine_names)
-        stored = recipes.names(self.store, self.scope)
-        adapters = artefacts.names(self.store, self.scope, "adapter")
-        return list(dict.fromkeys([*stored, *self.config.recipes, *adapters, *bases]))
+        return model_names(self.store, self.scope, self.config)
 
     def check(self, recipe: Recipe) -> None:
         """Raises ConfigError for an unknown key or name, or a circle, anywhere in a recipe."""
@@ -195,7 +193,7 @@ class Workspace:
             "engine": self.config.engine_names,
             "adapter": [part for name, adapter in adapters for part in (name, adapter.digest)],
             "recipe": [*self.model_names(), *self.config.engine_names],
-            "collection": sorted({DOCS, *self.config.collections}),
+            "collection": sorted({DOCS, *self.config.collections, *self.passages.names(self.scope)}),
             "examples": [],
         }
 

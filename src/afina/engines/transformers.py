@@ -144,7 +144,7 @@ def build(options: Options, place: Place) -> TransformersEngine:
         context_tokens=options.context_tokens,
     )
     model.most_adapters = options.adapters
-    name = options.model or folder.name[:12]
+    name = place.model or options.model or folder.name[:12]
     card = EngineCard("transformers", name, digest_of_folder(folder), model.context_tokens, CAN)
     return TransformersEngine(model, card, batch=options.batch, batch_tokens=options.batch_tokens)
 
