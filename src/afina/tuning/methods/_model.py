@@ -16,8 +16,9 @@ from afina.tuning.methods._packed import ATTENTION, batch_of, packed_losses, pla
 from afina.tuning.packing import Pack
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-AGREES = 0.05
-"""Mean difference of answer-token losses, in nats, up to which two ways of reading are the same up to bf16 rounding."""
+AGREES = {torch.float32: 0.01, torch.bfloat16: 0.25}
+"""Mean difference of answer-token losses, in nats, that rounding explains: measured 0.0001 and 0.08 where packing is
+right, 2.6 where rows see each other."""
 
 
 def device_of(wanted: str) -> torch.device:
@@ -95,9 +96,9 @@ def reads_packs(model: Any, packs: list[Pack], device: torch.device) -> bool:
         plain = plain_losses(model, packs, device=device)
         try:
             model.get_base_model().set_attn_implementation(ATTENTION)
-            batch = batch_of(packs, device=device, dtype=next(model.parameters()).dtype)
-            packed = packed_losses(model, batch)
-            agrees = packed.shape == plain.shape and float((packed - plain).abs().mean()) <= AGREES
+            dtype = next(model.parameters()).dtype
+            packed = packed_losses(model, batch_of(packs, device=device, dtype=dtype))
+            agrees = packed.shape == plain.shape and float((packed - plain).abs().mean()) <= AGREES[dtype]
         except (TypeError, ValueError, KeyError, NotImplementedError):
             agrees = False
     if not agrees:

@@ -85,9 +85,16 @@ def packed_attention(
     *,
     scaling: float | None = None,
     spans: tuple[tuple[int, int, Tensor | None], ...] | None = None,
-    **_: Any,
+    **more: Any,
 ) -> tuple[Tensor, None]:
-    """Attention of each pack by itself. query (1, heads, tokens, size) -> (1, tokens, heads, size)."""
+    """Attention of each pack by itself. query (1, heads, tokens, size) -> (1, tokens, heads, size).
+
+    Raises:
+        NotImplementedError: the model's attention has a window, a cap or sinks, which this one has not.
+    """
+    special = [name for name in ("sliding_window", "softcap", "s_aux") if more.get(name) is not None]
+    if special:
+        raise NotImplementedError(f"attention with {', '.join(special)}")
     grouped = query.shape[1] != key.shape[1]
     parts = [
         functional.scaled_dot_product_attention(
