@@ -7,7 +7,7 @@ import pytest
 
 from afina.contracts import Passages, Retriever
 from afina.domain.ask import Scope
-from afina.knowledge.retrievers import hybrid
+from afina.knowledge.retrievers import _index, hybrid
 from afina.knowledge.retrievers.hybrid import Hybrid, Options
 from afina.testing.fakes import ListPassages, WordEmbedder, document_of
 from afina.testing.retriever_suite import RetrieverConformance, RetrieverOver
@@ -88,7 +88,7 @@ def test_a_sound_index_is_used_again(spanish: ListPassages, tmp_path: Path, monk
     def refuse(*_: object, **__: object) -> int:
         raise AssertionError("built again")
 
-    monkeypatch.setattr(hybrid._index, "fill", refuse)
+    monkeypatch.setattr(_index, "fill", refuse)
     assert over(spanish, tmp_path).search(Scope(), "casa", top_k=3) == first
 
 

@@ -5,7 +5,6 @@ An index is a cache of the store: whatever is not exactly as it was written is b
 
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Mapping
@@ -57,7 +56,7 @@ def verified(folder: Path) -> dict[str, Any]:
     for name, wanted in notes["files"].items():
         if not (folder / name).is_file() or sha256_of(folder / name) != wanted:
             raise BrokenArtefact(f"{folder / name} is not as it was written")
-    return notes
+    return dict(notes)
 
 
 def sealed(notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,12 +90,3 @@ def drop_others(parent: Path, keep: Path) -> None:
     for folder in parent.iterdir():
         if folder != keep and not folder.name.startswith(".making-"):
             shutil.rmtree(folder, ignore_errors=True)
-
-
-def fits(notes: Mapping[str, Any], **wanted: Any) -> bool:
-    return all(notes.get(name) == value for name, value in wanted.items())
-
-
-def can_write(folder: Path) -> bool:
-    folder.mkdir(parents=True, exist_ok=True)
-    return os.access(folder, os.W_OK)

@@ -19,6 +19,7 @@ from afina.knowledge.retrievers._files import mapped, save
 from afina.knowledge.retrievers._lexical import Bm25, Lexical, lexical_of
 
 ROWS_AT_ONCE = 512
+POSTINGS = ("hashes", "starts", "rows", "impacts", "lengths")
 BUILT_IN = ("document", "lang")
 """Filters that need no attribute of that name."""
 
@@ -43,7 +44,7 @@ class Index:
         return rows
 
     def named(self, rows: Iterable[int]) -> list[str]:
-        return [self.ids[row].decode() for row in rows]
+        return [bytes(self.ids[row]).decode() for row in rows]
 
 
 def searched(passage: Passage) -> str:
@@ -66,7 +67,7 @@ def fill(folder: Path, source: Passages, scope: Scope, collection: str, *, embed
     lexical = lexical_of(reading(), bm25)
     ids = np.array([id.encode() for id, _ in listed], dtype=np.bytes_) if listed else np.zeros(0, "S1")
     save(folder, {"ids": ids, "documents": np.array([place for _, place in listed], np.int32)})
-    save(folder, {name: getattr(lexical, name) for name in ("hashes", "starts", "rows", "impacts", "lengths")})
+    save(folder, {name: getattr(lexical, name) for name in POSTINGS})
     kept = {"documents": about, "languages": lexical.languages}
     (folder / "about.json").write_text(json.dumps(kept, ensure_ascii=False))
     _write_vectors(folder, source, scope, collection, ids=[id for id, _ in listed], embedder=embedder)
@@ -76,8 +77,8 @@ def fill(folder: Path, source: Passages, scope: Scope, collection: str, *, embed
 def opened(folder: Path) -> Index:
     """The index of a folder whose files were verified."""
     kept: dict[str, Any] = json.loads((folder / "about.json").read_bytes())
-    postings = [mapped(folder, name) for name in ("hashes", "starts", "rows", "impacts", "lengths")]
-    lexical = Lexical(*postings, tuple(kept["languages"]))
+    postings = {name: mapped(folder, name) for name in POSTINGS}
+    lexical = Lexical(**postings, languages=tuple(kept["languages"]))
     return Index(
         mapped(folder, "ids"), mapped(folder, "documents"), kept["documents"], lexical, mapped(folder, "vectors")
     )

@@ -101,9 +101,11 @@ def _read(texts: Iterable[tuple[str, str]]) -> _Postings:
         lengths.append(said.total())
         langs.append(languages.setdefault(lang, len(languages)))
     hashes = np.fromiter(known, np.uint64, len(known))
-    return _Postings(
-        hashes, *(np.array(each, np.int32) for each in (words, rows, counts, lengths, langs)), tuple(languages)
-    )
+    return _Postings(hashes, _ints(words), _ints(rows), _ints(counts), _ints(lengths), _ints(langs), tuple(languages))
+
+
+def _ints(values: array[int]) -> NDArray[np.int32]:
+    return np.array(values, np.int32)
 
 
 def _impacts(read: _Postings, settings: Bm25) -> NDArray[np.float32]:

@@ -1,9 +1,9 @@
 """How much the words and how much the meaning should count, from questions made of a collection's own passages.
 
-A pseudo-question is a sentence taken out of a passage; the rest of the passage is what must be found. Real questions
-share some of their words with what answers them: so of the sentence a share of its words stays behind, none, a
-quarter or a half in turn. Every weight is scored on all of them at once; of those that cannot be told from the best
-(paired, one standard error), the most even mix is taken, since each side then covers for what the other misses.
+A pseudo-question is a piece of a sentence taken out of a passage; the rest of the passage is what must be found. Real
+questions share some words with what answers them, so a quarter of the sentence's words stays behind (with none
+meaning is favoured, with a half the words are). Every weight is scored on all of them at once; of those hardly to be
+told from the best (paired, half a standard error) the most even mix is taken: each side covers for the other's misses.
 Differs from the inverse cloze task (Lee et al. 2019, arXiv 1906.00300) in the words left behind and in choosing, not
 training.
 """
@@ -27,8 +27,11 @@ from afina.knowledge.terms import terms
 UNTOLD = 0.6
 """The weight of the words when it cannot be told."""
 
-FEWEST, MOST = 40, 240
-STAYING = (0.0, 0.25, 0.5)
+FEWEST, MOST = 40, 400
+STAYING = 0.25
+TELLING = 0.5
+"""Standard errors within which two weights count as the same."""
+
 QUESTION_WORDS, LEAST_WORDS = 14, 5
 GRID = np.round(np.arange(0, 1.0001, 0.05), 2)
 TOP = 10
@@ -63,7 +66,7 @@ def questions_of(passages: Sequence[tuple[int, Passage]]) -> Iterator[PseudoQues
         sentence = sentences[int(share_of(passage.id, salt="sentence") * len(sentences))]
         words = sentence.split()
         first = int(share_of(passage.id, salt="first") * max(1, len(words) - QUESTION_WORDS + 1))
-        left = [w for n, w in enumerate(words) if share_of(f"{passage.id}{n}", salt="stays") < STAYING[made % 3]]
+        left = [w for n, w in enumerate(words) if share_of(f"{passage.id}{n}", salt="stays") < STAYING]
         rest = searched(passage).replace(sentence, " ".join(left), 1)
         yield PseudoQuestion(row, " ".join(words[first : first + QUESTION_WORDS]), rest, passage.lang)
         made += 1
@@ -88,11 +91,11 @@ def chosen_weight(
 
 
 def most_even(gains: NDArray[np.float64]) -> float:
-    """gains (questions, weights): the weight nearest to a half among those within one error of the best."""
+    """gains (questions, weights): the weight nearest to a half among those not worse than the best by more than TELLING."""
     best = int(gains.mean(0).argmax())
     losses = gains[:, [best]] - gains
     error = losses.std(0) / np.sqrt(len(gains))
-    level = GRID[losses.mean(0) <= error]
+    level = GRID[losses.mean(0) <= TELLING * error]
     return float(level[np.abs(level - 0.5).argmin()])
 
 

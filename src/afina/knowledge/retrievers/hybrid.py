@@ -186,7 +186,7 @@ class Hybrid:
     def _weighed(self, made: Path, scope: Scope) -> Weight:
         """A weight for the passages of a new index; a sample that is the same for the same passages."""
         index = _index.opened(made)
-        order = sorted(range(len(index.ids)), key=lambda row: share_of(index.ids[row].decode(), salt="weight"))
+        order = sorted(range(len(index.ids)), key=lambda row: share_of(index.named([row])[0], salt="weight"))
         rows = order[: 4 * MOST]
         passages = {p.id: p for p in self._passages.some(scope, self._collection, index.named(rows))}
         pairs = [(row, passages[id]) for row, id in zip(rows, index.named(rows), strict=True) if id in passages]
