@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from afina.api import chat, embeddings, engine, health, models, search
 from afina.api.auth import Access, Guard
 from afina.api.errors import Boundary, on_http, on_invalid
+from afina.api.limits import BodyLimit
 from afina.api.running import Runs
 from afina.workspace import Workspace
 
@@ -36,10 +37,10 @@ def create_app(ws: Workspace, access: Access, *, max_runs: int = MAX_RUNS) -> Fa
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        max_body_size=MAX_BODY_BYTES,
         exception_handlers={RequestValidationError: on_invalid, HTTPException: on_http},
     )
     app.state.workspace, app.state.runs = ws, Runs(max_runs)
+    app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
     app.add_middleware(Guard, access=access)
     app.add_middleware(Boundary)
     for resource in (chat, models, embeddings, search, engine, health):

@@ -7,8 +7,9 @@ import socket
 from collections.abc import Callable
 
 import uvicorn
+from fastapi import FastAPI
 
-from afina.api.app import MAX_RUNS, create_app
+from afina.api.app import create_app
 from afina.api.auth import LOCAL_NAMES, Access, is_loopback
 from afina.api.published import Published, published
 from afina.errors import ConfigError, Conflict
@@ -39,7 +40,7 @@ def serve(
         access = Access(token, key, LOCAL_NAMES if is_loopback(host) else None)
         with published(ws.root, Published(url, os.getpid(), token)):
             ws.engine()  # before the address is out: a broken model must not serve, the first client not wait for it
-            server_of(ws, access, announce=lambda: announce(url)).run(sockets=[listening])
+            server_of(create_app(ws, access), announce=lambda: announce(url)).run(sockets=[listening])
 
 
 class Server(uvicorn.Server):
@@ -55,14 +56,10 @@ class Server(uvicorn.Server):
             self._announce()
 
 
-def server_of(ws: Workspace, access: Access, *, announce: Callable[[], None], max_runs: int = MAX_RUNS) -> Server:
+def server_of(app: FastAPI, *, announce: Callable[[], None]) -> Server:
     """A server that is not started yet."""
     config = uvicorn.Config(
-        create_app(ws, access, max_runs=max_runs),
-        log_level="warning",
-        lifespan="on",
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_S,
+        app, log_level="warning", lifespan="on", server_header=False, timeout_graceful_shutdown=GRACE_S
     )
     return Server(config, announce)
 

@@ -51,7 +51,7 @@ class Afina(TyperGroup):
     """The group of verbs: lists them without importing, and turns errors into a message and an exit code."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**{**settings, "commands": None})
+        super().__init__(**{**settings, "commands": None, "subcommand_metavar": "VERB [ARGS]..."})
         self.commands = Verbs()
 
     def list_commands(self, ctx: Any) -> list[str]:

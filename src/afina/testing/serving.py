@@ -6,8 +6,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import openai
+from fastapi import FastAPI
 
-from afina.api.app import MAX_RUNS
+from afina.api.app import MAX_RUNS, create_app
 from afina.api.auth import Access
 from afina.api.server import bound, server_of, url_of
 from afina.workspace import Workspace
@@ -20,6 +21,7 @@ class Serving:
     """A server that takes requests. url: without /v1."""
 
     url: str
+    app: FastAPI
     ws: Workspace
     access: Access
     _open: ExitStack = field(default_factory=ExitStack)
@@ -36,13 +38,14 @@ class Serving:
 def serving(ws: Workspace, *, access: Access | None = None, max_runs: int = MAX_RUNS) -> Iterator[Serving]:
     """Serve a workspace while the block runs."""
     started, allowed = threading.Event(), access or Access(TOKEN)
-    server = server_of(ws, allowed, announce=started.set, max_runs=max_runs)
+    app = create_app(ws, allowed, max_runs=max_runs)
+    server = server_of(app, announce=started.set)
     with bound("127.0.0.1", 0) as listening, ExitStack() as clients:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         assert started.wait(10), "the server did not start"
         try:
-            yield Serving(url_of("127.0.0.1", listening.getsockname()[1]), ws, allowed, clients)
+            yield Serving(url_of("127.0.0.1", listening.getsockname()[1]), app, ws, allowed, clients)
         finally:
             clients.close()
             server.should_exit = True
