@@ -286,7 +286,7 @@ def _accept(store: Store, file: Path) -> None:
     """
     if not file.is_file():
         return
-    now = meta.AcceptedConfig(file.read_text(), file.stat().st_mtime_ns)
+    now = meta.config_now(file)
     said = meta.accepted_config(store)
     if said is None or said.mtime_ns != now.mtime_ns:
         meta.accept_config(store, now)

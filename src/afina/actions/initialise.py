@@ -74,7 +74,7 @@ def initialise(path: Path, *, name: str = "") -> Path:
         meta.workspace_id(store)
         meta.signing_key(store)
         if meta.accepted_config(store) is None:
-            meta.accept_config(store, meta.AcceptedConfig(file.read_text(), file.stat().st_mtime_ns))
+            meta.accept_config(store, meta.config_now(file))
     finally:
         store.close()
     return path

@@ -76,6 +76,13 @@ def all_of(store: Store, scope: Scope, kind: Kind) -> list[tuple[str, Artefact]]
     return [(row["name"], _artefact(row)) for row in rows]
 
 
+def every(store: Store) -> list[Artefact]:
+    """Of all projects and kinds, each once: for looking over the whole workspace."""
+    with store.reading() as db:
+        rows = db.execute("SELECT *, max(created) FROM artefacts GROUP BY kind, digest").fetchall()
+    return [_artefact(row) for row in rows]
+
+
 def names(store: Store, scope: Scope, kind: Kind) -> list[str]:
     return sorted({name for name, _ in all_of(store, scope, kind)})
 

@@ -4,6 +4,7 @@ import base64
 import json
 import secrets
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from afina.store.db import Store
 
@@ -47,6 +48,10 @@ class AcceptedConfig:
 
     text: str
     mtime_ns: int
+
+
+def config_now(file: Path) -> AcceptedConfig:
+    return AcceptedConfig(file.read_bytes().decode(), file.stat().st_mtime_ns)
 
 
 def accepted_config(store: Store) -> AcceptedConfig | None:
