@@ -10,6 +10,7 @@ from afina.demo import stdlib
 from afina.demo.cases import cases, check, section_of, shared_stems, stems
 from afina.domain.abstention import abstains
 from afina.domain.example import Case
+from afina.evaluation.scorers._words import contains, normalised, words
 
 ENGLISH, SPANISH = cases("cases.jsonl"), cases("casos_es.jsonl")
 
@@ -90,6 +91,13 @@ def test_the_section_of_a_span_holds_an_answer(library: dict[str, str], handbook
         heading, body = section_of(pages[case.document], case.span)
         section = f"{heading} {body}".lower()
         assert any(a.lower() in section for a in case.answers), case.id
+
+
+def test_no_question_gives_its_answer_away_and_no_answer_is_only_signs() -> None:
+    for case in ENGLISH + SPANISH:
+        asked = words(case.question, case.lang)
+        assert all(normalised(a, case.lang) and words(a, case.lang) for a in case.answers), case.id
+        assert not any(contains(asked, words(a, case.lang)) for a in case.answers), case.id
 
 
 def test_stems_split_names_into_their_words() -> None:
