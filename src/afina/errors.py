@@ -17,6 +17,7 @@
         ├── UnreadableDocument
         ├── EmptyExamples
         ├── InvalidRow        carries line and field
+        ├── InvalidRows       every fault of a data file at once
         ├── BrokenArtefact    a stored file is not what its hash says
         └── NotCertified      a model has no certificate that holds for this engine
 
@@ -138,6 +139,19 @@ class InvalidRow(DataError):
         super().__init__(f"{where}: {reason}")
         self.line = line
         self.field = field
+
+
+class InvalidRows(DataError):
+    """A data file with faults; `rows` holds them all, the message shows the first twenty."""
+
+    code = "invalid_rows"
+    SHOWN = 20
+
+    def __init__(self, name: str, rows: list[InvalidRow]) -> None:
+        more = [f"and {len(rows) - self.SHOWN} more"] if len(rows) > self.SHOWN else []
+        count = "1 row" if len(rows) == 1 else f"{len(rows)} rows"
+        super().__init__("\n  ".join([f"{name}: {count} cannot be read", *map(str, rows[: self.SHOWN]), *more]))
+        self.rows = rows
 
 
 class BrokenArtefact(DataError):
