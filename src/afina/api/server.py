@@ -4,7 +4,8 @@ import errno
 import os
 import secrets
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import uvicorn
 from fastapi import FastAPI
@@ -12,6 +13,7 @@ from fastapi import FastAPI
 from afina.api.app import create_app
 from afina.api.auth import LOCAL_NAMES, Access, is_loopback
 from afina.api.published import Published, published
+from afina.domain.progress import Tell, silent
 from afina.errors import ConfigError, Conflict
 from afina.workspace import Workspace
 
@@ -21,12 +23,24 @@ GRACE_S = 5
 TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
+@contextmanager
+def quiet() -> Iterator[Tell]:
+    yield silent
+
+
 def serve(
-    ws: Workspace, *, host: str, port: int, key: str | None = None, announce: Callable[[str], None] = print
+    ws: Workspace,
+    *,
+    host: str,
+    port: int,
+    key: str | None = None,
+    announce: Callable[[str], None] = print,
+    opening: Callable[[], AbstractContextManager[Tell]] = quiet,
 ) -> None:
     """Serve a workspace until interrupted; `announce` gets the address once requests are taken.
 
     host, port: port 0 is any free one. key: the bearer that clients must send.
+    opening: where opening the model tells its progress; left before the address is out.
 
     Raises:
         ConfigError: an address that others can reach, and no key.
@@ -39,7 +53,8 @@ def serve(
         token = secrets.token_urlsafe(32)
         access = Access(token, key, LOCAL_NAMES if is_loopback(host) else None)
         with published(ws.root, Published(url, os.getpid(), token)):
-            ws.engine()  # before the address is out: a broken model must not serve, the first client not wait for it
+            with opening() as tell:
+                ws.engine(tell=tell)  # a broken model must not serve, and no client should wait for it
             server_of(create_app(ws, access), announce=lambda: announce(url)).run(sockets=[listening])
 
 

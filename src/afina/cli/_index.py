@@ -2,6 +2,7 @@
 
 VERBS: dict[str, str] = {
     "ask": "Ask a question and see what supports the answer",
+    "doctor": "Look over the workspace: every byte of every kind of file, versions, and which engine serves what",
     "init": "Make a workspace in a folder: afina.toml, afina.db, artefacts/. Nothing that exists is overwritten",
     "models": "List the models that a request may name, and what stands behind each",
     "serve": "Serve the workspace to OpenAI clients, until Ctrl-C",

@@ -1,14 +1,13 @@
 """Serve the workspace to OpenAI clients, until Ctrl-C."""
 
 import signal
-import sys
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from afina.api.server import serve
-from afina.cli._screen import say
+from afina.cli._screen import say, telling
 from afina.cli._workspace import WorkspaceOption, opened
 
 
@@ -27,12 +26,12 @@ def run(
     """
     signal.signal(signal.SIGTERM, _leave)
     with opened(workspace) as ws:
-        print("Opening the model ...", file=sys.stderr)
         serve(
             ws,
             host=host or ws.config.serve.host,
             port=ws.config.serve.port if port is None else port,
             key=key or None,
+            opening=telling,
             announce=lambda url: say(f"{url}/v1"),
         )
 
