@@ -98,6 +98,11 @@ class Config(Section):
         """What users call the base of an engine."""
         return str(self.engine(engine)[1].options.get("model", BUNDLED))
 
+    @property
+    def default_model(self) -> str:
+        """What answers when nobody names a model: the first recipe, else the base of the workspace's engine."""
+        return next(iter(self.recipes), None) or self.model_of(self.workspace.engine)
+
     def collection(self, name: str) -> CollectionSection:
         return self.collections.get(name, CollectionSection())
 

@@ -137,6 +137,12 @@ def references(recipe: Recipe) -> Iterator[tuple[Referred, str, str]]:
             yield from _marked(options, where)
 
 
+def named_by(kind: str, stage: Stage, *, where: str) -> list[tuple[Referred, str]]:
+    """(to what, its name) for every name in one stage of 'gather' or 'control'."""
+    options = options_of(f"mechanisms.{kind}", stage.use, stage.options, where=where)
+    return [(to, name) for to, name, _ in _marked(options, where)]
+
+
 def place_of(recipe: str, kind: str, number: int, stage: Stage) -> str:
     return f'recipe "{recipe}", {kind} stage {number} ({stage.use})'
 

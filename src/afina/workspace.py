@@ -11,22 +11,26 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Self
 
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
-from afina.contracts import Answerer, Embedder, Engine, Place, Retriever
-from afina.domain.artefact import Artefact, Recipe
+from afina.contracts import Answerer, Embedder, Engine, Gather, Place, Retriever
+from afina.domain.artefact import Artefact, Kind, Recipe, Stage
 from afina.domain.ask import Scope
+from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
 from afina.errors import ConfigError, Conflict, NotFound
 from afina.mechanisms.answer import answer_with
 from afina.store import artefacts, meta
 from afina.store.collections import Collections
 from afina.store.db import Store, open_store
+from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
 
 DATABASE = "afina.db"
+GATHERS_KEPT = 64
 INDEXES = Path("cache") / "index"
 """Hashed files that are rebuilt from the database when they are missing or damaged."""
 
@@ -56,6 +60,8 @@ class Workspace:
         self._engines = dict(engines)
         self._embedders = dict(embedders)
         self._retrievers: dict[str, Retriever] = {}
+        self._gathers: dict[str, Gather] = {}
+        self._portal: Portal | None = None
         self._verified: dict[str, Path] = {}
 
     # --- engines and embedders ---
@@ -105,6 +111,11 @@ class Workspace:
     def passages(self) -> Collections:
         """The stored collections."""
         return Collections(self.store)
+
+    @property
+    def demonstrations(self) -> Examples:
+        """The stored sets of examples."""
+        return Examples(self.store)
 
     def retriever(self, collection: str = DOCS) -> Retriever:
         """Search over a collection; its index is built when first searched."""
@@ -157,7 +168,7 @@ class Workspace:
             base = self._keep("base", made.base, {})
             return base, self._keep("serving", made.serving, {"base": base.digest, "engine": "openvino"})
 
-    def _keep(self, kind: artefacts.Kind, folder: Path, about: Mapping[str, str]) -> Artefact:
+    def _keep(self, kind: Kind, folder: Path, about: Mapping[str, str]) -> Artefact:
         return artefacts.put(
             self.store, self.root, self.scope, kind=kind, name=configs.BUNDLED, folder=folder, meta=about
         )
@@ -194,7 +205,7 @@ class Workspace:
             "adapter": [part for name, adapter in adapters for part in (name, adapter.digest)],
             "recipe": [*self.model_names(), *self.config.engine_names],
             "collection": sorted({DOCS, *self.config.collections, *self.passages.names(self.scope)}),
-            "examples": [],
+            "examples": self.demonstrations.names(self.scope),
         }
 
     def answerer(self, recipe: Recipe | str) -> Answerer:
@@ -206,16 +217,28 @@ class Workspace:
         self.check(recipe)
         engine = self.engine(recipe.engine)
         adapter = self._adapter_for(recipe, engine)
-        gather = []
-        for number, stage in enumerate(recipe.gather, start=1):
-            where = parts.place_of(recipe.name, "gather", number, stage)
-            gather.append(parts.gather_of(stage, self, where=where))
+        gather = [
+            self._gather(stage, where=parts.place_of(recipe.name, "gather", number, stage))
+            for number, stage in enumerate(recipe.gather, start=1)
+        ]
         plain = answer_with(engine, gather=gather)
         answer = parts.settled(plain, adapter=adapter, sampling=recipe.sampling)
         for number, stage in enumerate(recipe.control, start=1):
             where = parts.place_of(recipe.name, "control", number, stage)
             answer = parts.control_of(stage, self, where=where)(answer)
         return answer
+
+    def _gather(self, stage: Stage, *, where: str) -> Gather:
+        """A gather stage, built once for its options and the examples that it names (embedding those takes time)."""
+        sets = [name for to, name in parts.named_by("gather", stage, where=where) if to == "examples"]
+        ids = [e.id for name in sets for e in self.demonstrations.examples(self.scope, name)]
+        key = digest(stage.digest, *ids)
+        with self._lock:
+            if key not in self._gathers:
+                while len(self._gathers) >= GATHERS_KEPT:
+                    self._gathers.pop(next(iter(self._gathers)))
+                self._gathers[key] = parts.gather_of(stage, self, where=where)
+            return self._gathers[key]
 
     def _adapter_for(self, recipe: Recipe, engine: Engine) -> str | None:
         """Digest of a recipe's adapter. Raises Conflict if it was made for another base than the engine's."""
@@ -232,17 +255,30 @@ class Workspace:
 
     # --- the end ---
 
+    @property
+    def portal(self) -> Portal:
+        """The event loop for sync callers; made when first needed, ended with the workspace."""
+        with self._lock:
+            if self._portal is None:
+                self._portal = Portal()
+            return self._portal
+
     def close(self) -> None:
         """End the engines, seal and close the database. Must not be called from an event loop."""
         with self._lock:
-            portal = Portal() if self._engines else None
             for engine in self._engines.values():
-                if portal:
-                    portal.run(engine.close())
-            if portal:
-                portal.close()
+                self.portal.run(engine.close())
             self._engines.clear()
+            if self._portal is not None:
+                self._portal.close()
+                self._portal = None
             self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
 
 
 def open_workspace(

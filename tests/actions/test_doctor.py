@@ -12,7 +12,7 @@ import pytest
 from afina.actions import doctor
 from afina.actions.doctor import Version, accept, examine
 from afina.actions.initialise import initialise
-from afina.domain.artefact import Recipe, Stage
+from afina.domain.artefact import Kind, Recipe, Stage
 from afina.domain.ask import Scope
 from afina.errors import ConfigError
 from afina.store import artefacts, recipes
@@ -84,7 +84,7 @@ def test_looking_changes_nothing(root: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", artefacts.KINDS)
-def test_a_missing_and_an_added_file_are_named(root: Path, kind: artefacts.Kind) -> None:
+def test_a_missing_and_an_added_file_are_named(root: Path, kind: Kind) -> None:
     folder = next((root / "artefacts" / kind).iterdir())
     (folder / "config.json").rename(folder / "other.json")
     shown = folder.relative_to(root)
