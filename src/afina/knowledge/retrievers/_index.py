@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from afina.contracts import Embedder, Passages
 from afina.domain.ask import Scope
-from afina.domain.document import Passage
 from afina.knowledge.retrievers._files import mapped, save
 from afina.knowledge.retrievers._lexical import Bm25, Lexical, lexical_of
+from afina.knowledge.split import searched
 
 ROWS_AT_ONCE = 512
 POSTINGS = ("hashes", "starts", "rows", "impacts", "lengths")
@@ -45,11 +45,6 @@ class Index:
 
     def named(self, rows: Iterable[int]) -> list[str]:
         return [bytes(self.ids[row]).decode() for row in rows]
-
-
-def searched(passage: Passage) -> str:
-    """What both searches read of a passage: its headings, then its text."""
-    return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
 
 
 def fill(folder: Path, source: Passages, scope: Scope, collection: str, *, embedder: Embedder, bm25: Bm25) -> int:

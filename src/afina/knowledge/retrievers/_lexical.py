@@ -104,7 +104,7 @@ def _read(texts: Iterable[tuple[str, str]]) -> _Postings:
     return _Postings(hashes, _ints(words), _ints(rows), _ints(counts), _ints(lengths), _ints(langs), tuple(languages))
 
 
-def _ints(values: array[int]) -> NDArray[np.int32]:
+def _ints(values: "array[int]") -> NDArray[np.int32]:
     return np.array(values, np.int32)
 
 

@@ -20,8 +20,9 @@ from afina.contracts import Embedder
 from afina.domain.document import Passage
 from afina.domain.example import share_of
 from afina.knowledge.retrievers._fusing import candidates, convex
-from afina.knowledge.retrievers._index import Index, searched
+from afina.knowledge.retrievers._index import Index
 from afina.knowledge.retrievers._lexical import Bm25
+from afina.knowledge.split import searched
 from afina.knowledge.terms import terms
 
 UNTOLD = 0.6
@@ -91,7 +92,7 @@ def chosen_weight(
 
 
 def most_even(gains: NDArray[np.float64]) -> float:
-    """gains (questions, weights): the weight nearest to a half among those not worse than the best by more than TELLING."""
+    """gains (questions, weights): the weight nearest to a half among those that are not TELLING errors worse."""
     best = int(gains.mean(0).argmax())
     losses = gains[:, [best]] - gains
     error = losses.std(0) / np.sqrt(len(gains))
