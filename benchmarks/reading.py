@@ -26,6 +26,7 @@ from afina.contracts import Checkpoint, Step
 from afina.domain.document import digest
 from afina.domain.example import Example
 from afina.tuning.methods import lora
+from afina.tuning.methods._model import device_of, dtype_of
 from afina.tuning.methods._state import latest
 from reading_parts import squad
 from reading_parts.measure import Reader, Scores, scores_of
@@ -188,7 +189,7 @@ def one_setting(
     rows = tuning_rows(data, material, data.train, options.seed)
     adapter = tuned(base, rows, options, place)
     reader = reader_of(base, adapter, options)
-    line = answered(reader, data, data.validation, None).as_dict()
+    line: dict[str, float] = answered(reader, data, data.validation, None).as_dict()
     if args.found:
         found = found_by(data, args.top_k, data.validation)
         line["f1_found"] = answered(reader, data, data.validation, found).as_dict()["f1"]
@@ -201,8 +202,8 @@ def one_setting(
 
 
 def reader_of(base: Path, adapter: Path | None, options: lora.Options) -> Reader:
-    device = lora.device_of(options.device)
-    dtype = lora.dtype_of(options.dtype, device)
+    device = device_of(options.device)
+    dtype = dtype_of(options.dtype, device)
     tokens = 100_000 if device.type == "cuda" else 8_000
     return Reader(base, adapter=adapter, device=str(device), dtype=dtype, batch_tokens=tokens)
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from afina.domain.example import Example, share_of
 from afina.domain.message import Message
@@ -68,7 +69,7 @@ def load(folder: Path, *, questions: int = 200) -> Squad:
     )
 
 
-def _lines(path: Path) -> Iterable[dict[str, object]]:
+def _lines(path: Path) -> Iterable[dict[str, Any]]:
     with path.open(encoding="utf-8") as file:
         for line in file:
             yield json.loads(line)

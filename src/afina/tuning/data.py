@@ -132,7 +132,7 @@ def _turns(messages: Any, line: int) -> list[tuple[Message, bool]]:
 def _turn(message: Any, line: int, field: str) -> tuple[Message, bool]:
     if not isinstance(message, dict):
         raise InvalidRow(f"a message is a JSON object, this is a {_kind(message)}", line=line, field=field)
-    role = message.get("role")
+    role: Any = message.get("role")
     if role not in ROLES:
         raise InvalidRow(f"{role!r} is no role{nearest(str(role), list(ROLES))}", line=line, field=f"{field}.role")
     for key, value in message.items():
@@ -153,7 +153,7 @@ def _content(content: Any, line: int, field: str) -> str:
 def _learns(message: Mapping[str, Any], line: int, field: str) -> bool:
     weight = message.get("weight")
     if weight is None:
-        return message["role"] == "assistant"
+        return bool(message["role"] == "assistant")
     if message["role"] != "assistant":
         raise InvalidRow(
             f"only the assistant's messages have one, this is the {message['role']}'s", line=line, field=field

@@ -57,7 +57,10 @@ def without_overlap(train: Sequence[Example], held_out: Sequence[Example]) -> Sp
 
 def distinct(examples: Sequence[Example]) -> list[Example]:
     """The first of each set of rows that say the same word for word."""
-    return list({_words(example): example for example in reversed(examples)}.values())[::-1]
+    first: dict[tuple[str, ...], Example] = {}
+    for example in examples:
+        first.setdefault(_words(example), example)
+    return list(first.values())
 
 
 def _words(example: Example) -> tuple[str, ...]:

@@ -130,7 +130,7 @@ class _LoraProduct(torch.autograd.Function):
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
         flat, weight, down, up, small = ctx.saved_tensors
         grad = grad.reshape(-1, grad.shape[-1])
         grad_small = (grad @ up).mul_(ctx.scale)
@@ -145,7 +145,8 @@ class _LoraProduct(torch.autograd.Function):
 def _fast_forward(layer: Any, name: str, x: Tensor) -> Tensor:
     base = layer.base_layer
     frozen = (base.weight, base.bias, layer.scaling[name])
-    out: Tensor = _LoraProduct.apply(x, frozen, layer.lora_A[name].weight, layer.lora_B[name].weight)
+    weights = (layer.lora_A[name].weight, layer.lora_B[name].weight)
+    out: Tensor = _LoraProduct.apply(x, frozen, *weights)  # type: ignore[no-untyped-call]
     return out
 
 

@@ -211,7 +211,7 @@ class Fitting:
         torch.manual_seed(self.options.seed * 1_000_003 + self.step)
         packs = self.order[self.step]
         losses = self._losses(packs)
-        (losses * self._weights(packs)).sum().backward()
+        (losses * self._weights(packs)).sum().backward()  # type: ignore[no-untyped-call]
         loss = float(losses.detach().mean())
         if not math.isfinite(loss):
             raise BadRequest(
