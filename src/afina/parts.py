@@ -104,7 +104,8 @@ def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, A
 
     def answer(ask: Ask, /) -> AsyncIterator[Piece]:
         open_to = [n for n in wanted if n not in ask.given and getattr(ask.sampling, n) == getattr(plain, n)]
-        mixed = dataclasses.replace(ask.sampling, **{n: wanted[n] for n in open_to})
+        fill: dict[str, Any] = {name: wanted[name] for name in open_to}
+        mixed = dataclasses.replace(ask.sampling, **fill)
         return answerer(dataclasses.replace(ask, adapter=ask.adapter or adapter, sampling=mixed))
 
     return answer

@@ -17,7 +17,7 @@ from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
 from afina.contracts import Answerer, Embedder, Engine, Gather, Place, Retriever
-from afina.domain.artefact import Artefact, Kind, Recipe, Stage
+from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Scope
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
@@ -28,6 +28,7 @@ from afina.store.collections import Collections
 from afina.store.db import Store, open_store
 from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
+from afina.store.places import Places
 
 DATABASE = "afina.db"
 GATHERS_KEPT = 64
@@ -56,13 +57,13 @@ class Workspace:
         embedders: Mapping[str, Embedder],
     ) -> None:
         self.root, self.config, self.store, self.cache, self.scope = root, config, store, cache, scope
+        self.places = Places(store, root, scope, config=config, cache=cache)
         self._lock = threading.RLock()
         self._engines = dict(engines)
         self._embedders = dict(embedders)
         self._retrievers: dict[str, Retriever] = {}
         self._gathers: dict[str, Gather] = {}
         self._portal: Portal | None = None
-        self._verified: dict[str, Path] = {}
 
     # --- engines and embedders ---
 
@@ -85,8 +86,7 @@ class Workspace:
 
     def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
         module = plugins.load("engines", used.use)
-        remote = getattr(module, "REMOTE", False)
-        place = Place(None, None, self.adapter_folder, self.cache) if remote else self.place(name, tell=tell)
+        place = self.places.remote() if getattr(module, "REMOTE", False) else self.places.of(name, tell=tell)
         given = {k: v for k, v in used.options.items() if k != "model" or place.base is None}
         options = parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
         engine: Engine = module.build(options, place)
@@ -133,45 +133,13 @@ class Workspace:
                 )
             return self._retrievers[collection]
 
-    # --- files ---
-
     def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
-        """Where the files of an engine's model are; the bundled ones are copied into the workspace first.
-
-        base: None for a model that the engine finds by itself (a name on the hub).
-        """
-        model = self.config.model_of(self.config.engine(engine)[0])
-        if model == configs.BUNDLED:
-            base, serving = self._bundled(tell)
-            return Place(self._folder(base), self._folder(serving), self.adapter_folder, self.cache, model)
-        folder = self.root / Path(model).expanduser()
-        return Place(folder if folder.is_dir() else None, None, self.adapter_folder, self.cache, model)
+        """Where the files of an engine's model are; see store/places.py."""
+        return self.places.of(self.config.engine(engine)[0], tell=tell)
 
     def adapter_folder(self, digest: str) -> Path:
         """The folder of an adapter, every byte checked once per process. Raises NotFound, BrokenArtefact."""
-        return self._folder(artefacts.find(self.store, self.scope, "adapter", digest))
-
-    def _folder(self, artefact: Artefact) -> Path:
-        with self._lock:
-            if artefact.digest not in self._verified:
-                artefacts.verify(self.root, artefact)
-                self._verified[artefact.digest] = artefacts.folder_of(self.root, artefact)
-            return self._verified[artefact.digest]
-
-    def _bundled(self, tell: Tell) -> tuple[Artefact, Artefact]:
-        """(base, serving) of the bundled model, as artefacts of this workspace."""
-        with self._lock:
-            with suppress(NotFound):
-                base = artefacts.find(self.store, self.scope, "base", configs.BUNDLED)
-                return base, artefacts.find(self.store, self.scope, "serving", configs.BUNDLED)
-            made = plugins.load("engines.bases", "bundled").materialise_bundled(self.cache, tell=tell)
-            base = self._keep("base", made.base, {})
-            return base, self._keep("serving", made.serving, {"base": base.digest, "engine": "openvino"})
-
-    def _keep(self, kind: Kind, folder: Path, about: Mapping[str, str]) -> Artefact:
-        return artefacts.put(
-            self.store, self.root, self.scope, kind=kind, name=configs.BUNDLED, folder=folder, meta=about
-        )
+        return self.places.adapter(digest)
 
     # --- recipes ---
 

@@ -16,8 +16,8 @@ from pathlib import Path
 from afina import config as configs
 from afina.domain.ask import Scope
 from afina.domain.progress import Progress, Tell, silent
-from afina.errors import ConfigError, NotFound, StoreError, UsageError
-from afina.store import artefacts, meta, running
+from afina.errors import BrokenArtefact, ConfigError, StoreError, UsageError
+from afina.store import artefacts, certificates, meta, running
 from afina.store.checks import database_problems, is_sealed
 from afina.store.db import Store, open_store, sqlite
 from afina.store.manifests import manifest_problems
@@ -172,7 +172,7 @@ def _about_stored(root: Path, config: configs.Config) -> Stored:
         loose = [folder.relative_to(root) for folder in artefacts.unrecorded(store, root)]
         notes = [f"{folder}: no row names it; left by a crash, safe to remove" for folder in loose]
         ws = Workspace(root, config, store, cache=root, scope=Scope(), engines={}, embedders={})
-        problems += _recipe_problems(ws)
+        problems += [*certificates.problems(store, root), *_recipe_problems(ws)]
         return Stored(tuple(problems), tuple(notes), _served(ws), sum(len(artefact.files) for artefact in kept))
     except StoreError as error:
         return Stored((f"{DATABASE}: {error}",))
@@ -209,15 +209,23 @@ def _served(ws: Workspace) -> tuple[Served, ...]:
         with suppress(UsageError):
             recipe = ws.recipe(name)
             engine, used = ws.config.engine(recipe.engine)
-            base = _base_of(ws, engine)
-            found.append(Served(name, engine, used.use, base, recipe.adapter, "none yet"))
+            base = ws.places.base_digest(engine)
+            holds = _certificate(ws, used.use, base, recipe.adapter)
+            found.append(Served(name, engine, used.use, base, recipe.adapter, holds))
     return tuple(found)
 
 
-def _base_of(ws: Workspace, engine: str) -> str:
-    with suppress(NotFound):
-        return artefacts.find(ws.store, ws.scope, "base", ws.config.model_of(engine)).digest
-    return ""
+def _certificate(ws: Workspace, use: str, base: str, adapter: str | None) -> str:
+    """Whether the certificate of what an engine serves holds."""
+    if not base and not adapter:
+        return "none yet"
+    try:
+        found = certificates.load(ws.store, ws.root, artefact=adapter or base, engine=use)
+    except BrokenArtefact as broken:
+        return str(broken)
+    if found is None:
+        return "none yet"
+    return "holds" if found.passed else f"refused: {found.reasons[0]}"
 
 
 def _cached(root: Path) -> list[Path]:

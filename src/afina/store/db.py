@@ -17,6 +17,8 @@ try:
 except ImportError:  # no wheel for this platform: the standard library's, if new enough
     sqlite = stdlib_sqlite
 
+__all__ = ["SAFE_SQLITE", "Store", "migrate", "migrations", "open_store", "row_check", "sqlite"]
+
 SAFE_SQLITE = (3, 51, 3)
 """Older libraries can corrupt a WAL file when two connections write and checkpoint at once."""
 
