@@ -6,16 +6,23 @@ from pathlib import Path
 
 import pytest
 
+from afina import parts
 from afina.actions.initialise import initialise
 from afina.border import Portal
+from afina.contracts import Gather
 from afina.domain.answer import collected
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Sampling, ask_of
-from afina.errors import BrokenArtefact, ConfigError, NotFound
-from afina.store import artefacts, recipes
+from afina.domain.certificate import Certificate, Figures
+from afina.domain.example import Example
+from afina.domain.message import Message
+from afina.errors import BrokenArtefact, ConfigError, Conflict, NotCertified, NotFound
+from afina.store import artefacts, certificates, recipes
 from afina.testing.echo import EchoEngine
+from afina.trust.setup import setup_of
 from afina.workspace import Workspace, open_workspace
 
+BASE = "b" * 64
 FACTS = Stage("background", {"facts": []})
 TOML = """
 [engines.large]
@@ -194,3 +201,66 @@ def test_an_adapter_that_changed_is_not_handed_out(ws: Workspace, tmp_path: Path
     assert ws.adapter_folder(law) == file.parent
     with pytest.raises(NotFound):
         ws.adapter_folder("0" * 64)
+
+
+def certified(ws: Workspace, artefact: str, *, reasons: tuple[str, ...] = (), setup: str | None = None) -> None:
+    here = setup_of(use="echo", options={}, serving="") if setup is None else setup
+    made = Certificate(artefact, BASE, "echo", "transformers", here, {}, {}, Figures(), reasons, 1.0, 1.0)
+    certificates.save(ws.store, ws.root, made)
+
+
+def test_an_adapter_answers_only_with_a_certificate_that_holds(
+    ws: Workspace, engine: EchoEngine, tmp_path: Path
+) -> None:
+    engine.base = BASE
+    law = adapter(ws, tmp_path, "law")
+    with pytest.raises(NotCertified, match="afina verify law"):
+        ws.answerer("law")
+    certified(ws, law, reasons=("mean error 2",))
+    with pytest.raises(NotCertified, match="may not be served"):
+        ws.answerer("law")
+    certified(ws, law, setup="another")
+    with pytest.raises(NotCertified, match="another setup"):
+        ws.answerer("law")
+    certified(ws, law)
+    ws.answerer("law")
+    ws.answerer("bundled-135m")
+    certified(ws, BASE, reasons=("mean error 2",))
+    with pytest.raises(NotCertified, match="may not be served"):
+        ws.answerer("bundled-135m")
+    ws.require_certificate = False
+    ws.answerer("bundled-135m")
+
+
+def test_an_adapter_of_another_base_is_refused(ws: Workspace, engine: EchoEngine, tmp_path: Path) -> None:
+    engine.base = BASE
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "adapter_config.json").write_text("{}")
+    artefacts.put(
+        ws.store, ws.root, ws.scope, kind="adapter", name="old", folder=tmp_path / "a", meta={"base": "c" * 64}
+    )
+    with pytest.raises(Conflict, match=r"cccccccccccc.*tune again"):
+        ws.answerer("old")
+
+
+def test_stages_are_built_once_until_their_examples_change(ws: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    def example(text: str) -> Example:
+        return Example(text, (Message("user", text), Message("assistant", "yes")))
+
+    stage = Stage("examples", {"set": "faq", "count": 1})
+    recipe = Recipe("r", "local", gather=(stage,))
+    built: list[Stage] = []
+    gather_of = parts.gather_of
+
+    def noted(stage: Stage, stock: parts.Stock, *, where: str) -> Gather:
+        built.append(stage)
+        return gather_of(stage, stock, where=where)
+
+    monkeypatch.setattr(parts, "gather_of", noted)
+    ws.demonstrations.put(ws.scope, "faq", [example("one")])
+    ws.answerer(recipe)
+    ws.answerer(recipe)
+    assert built == [stage]
+    ws.demonstrations.put(ws.scope, "faq", [example("two")])
+    ws.answerer(recipe)
+    assert built == [stage, stage]

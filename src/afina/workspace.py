@@ -21,14 +21,15 @@ from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Scope
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
-from afina.errors import ConfigError, Conflict, NotFound
+from afina.errors import ConfigError, Conflict, NotCertified, NotFound
 from afina.mechanisms.answer import answer_with
-from afina.store import artefacts, meta
+from afina.store import artefacts, certificates, meta
 from afina.store.collections import Collections
 from afina.store.db import Store, open_store
 from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
 from afina.store.places import Places
+from afina.trust.setup import refusal, setup_of
 
 DATABASE = "afina.db"
 GATHERS_KEPT = 64
@@ -44,6 +45,9 @@ class Workspace:
 
     It is what mechanisms are built from (`parts.Stock`). cache: the user's, for what any workspace may share.
     """
+
+    require_certificate = True
+    """Whether an adapter answers only with a certificate that holds; measuring one is the reason to turn it off."""
 
     def __init__(
         self,
@@ -185,6 +189,7 @@ class Workspace:
         self.check(recipe)
         engine = self.engine(recipe.engine)
         adapter = self._adapter_for(recipe, engine)
+        self._check_certificate(recipe, engine, adapter)
         gather = [
             self._gather(stage, where=parts.place_of(recipe.name, "gather", number, stage))
             for number, stage in enumerate(recipe.gather, start=1)
@@ -220,6 +225,21 @@ class Workspace:
                 f'"{recipe.engine}" serves {engine.card.base[:12]}; tune again, or name the engine of that base'
             )
         return adapter.digest
+
+    def _check_certificate(self, recipe: Recipe, engine: Engine, adapter: str | None) -> None:
+        """Raise NotCertified for an adapter without a certificate that holds here, and for a base that failed one."""
+        if not self.require_certificate or not engine.card.base:
+            return
+        name, used = self.config.engine(recipe.engine)
+        serving = self.places.digest_of("serving", name)
+        setup = setup_of(use=engine.card.engine, options=used.options, serving=serving)
+        found = certificates.load(
+            self.store, self.root, artefact=adapter or engine.card.base, engine=engine.card.engine
+        )
+        if adapter is None and (found is None or found.setup != setup):
+            return
+        if refused := refusal(found, setup=setup, name=recipe.name, engine=name):
+            raise NotCertified(refused)
 
     # --- the end ---
 

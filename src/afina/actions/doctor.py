@@ -209,7 +209,7 @@ def _served(ws: Workspace) -> tuple[Served, ...]:
         with suppress(UsageError):
             recipe = ws.recipe(name)
             engine, used = ws.config.engine(recipe.engine)
-            base = ws.places.base_digest(engine)
+            base = ws.places.digest_of("base", engine)
             holds = _certificate(ws, used.use, base, recipe.adapter)
             found.append(Served(name, engine, used.use, base, recipe.adapter, holds))
     return tuple(found)

@@ -73,8 +73,8 @@ class Places:
     def _keep(self, kind: Kind, folder: Path, about: Mapping[str, str]) -> Artefact:
         return artefacts.put(self._store, self._root, self._scope, kind=kind, name=BUNDLED, folder=folder, meta=about)
 
-    def base_digest(self, engine: str) -> str:
-        """Digest of an engine's base, if it is kept here already; else ''."""
+    def digest_of(self, kind: Kind, engine: str) -> str:
+        """Digest of an engine's 'base' or 'serving' files, if they are kept here already; else ''. Nothing is read."""
         with suppress(NotFound):
-            return artefacts.find(self._store, self._scope, "base", self._config.model_of(engine)).digest
+            return artefacts.find(self._store, self._scope, kind, self._config.model_of(engine)).digest
         return ""
