@@ -73,6 +73,10 @@ class Job:
     tell: Callable[[Piece | AfinaError], None]
     left: bool = False
 
+    @property
+    def tokens(self) -> int:
+        return len(self.rows[0].ids)
+
     def fail(self, error: AfinaError) -> None:
         for row in self.rows:
             row.done = True
@@ -251,12 +255,14 @@ class Worker:
             self._groups.append(Group(chosen, self._model))
 
     def _next_group(self) -> list[Job]:
+        """The oldest job and those that suit it: of the same adapter and of a like length, as padding is work too."""
         chosen: list[Job] = []
         rows, longest = sum(g.size for g in self._groups), 0
+        first = self._waiting[0]
         for job in self._waiting:
-            if job.adapter != self._waiting[0].adapter:
+            if job.adapter != first.adapter or not first.tokens / 2 <= job.tokens <= first.tokens * 2:
                 continue
-            longest = max(longest, *(len(row.ids) for row in job.rows))
+            longest = max(longest, job.tokens)
             rows += len(job.rows)
             alone = not (chosen or self._groups)  # one request is served whatever its size
             if not alone and (rows > self._most_rows or rows * longest > self._most_tokens):

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from afina.domain.message import Message
 from afina.engines._weights_on_disk import check_adapter, check_model, read_json
-from afina.errors import BrokenArtefact, ConfigError
+from afina.errors import BadRequest, BrokenArtefact, ConfigError
 
 SAFELY = {"local_files_only": True, "trust_remote_code": False}
 
@@ -147,7 +148,10 @@ def _weights(folder: Path, *, dtype: torch.dtype, device: str, attention: str) -
 
 def rendered(tokenizer: Any, messages: Sequence[Message], *, answering: bool = True) -> str:
     rows = [{"role": "system" if m.role == "developer" else m.role, "content": m.content} for m in messages]
-    return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=answering))
+    try:
+        return str(tokenizer.apply_chat_template(rows, tokenize=False, add_generation_prompt=answering))
+    except TemplateError as error:
+        raise BadRequest(f"the model's chat template refuses these messages: {error}", param="messages") from error
 
 
 def _device(wanted: str) -> str:

@@ -1,0 +1,225 @@
+"""Served = trained: hold an engine against float32 transformers reading the saved files.
+
+The served engine answers 50 prompts greedily; both then read those answers by force. So the path that serves (cache,
+batches, sampling) is measured as well as the numbers, and the reference has only to read, which is cheap.
+
+1. Token ids, template and end of turn included, must be equal: without that nothing else means anything.
+2. Log-probabilities must agree within the bounds.
+3. Where the two would say another token, the reference's two best logits must be close to a tie.
+4. An adapter must change what is said, by 10 times the engine's error, and as much as in the reference.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from afina.contracts import Engine, EngineCard, Prompt, Scored
+from afina.domain.answer import Answer, collected
+from afina.domain.ask import Sampling
+from afina.domain.certificate import Certificate, Figures
+from afina.domain.message import Message
+from afina.domain.progress import Progress, Tell, silent
+from afina.errors import Unsupported
+from afina.trust.prompts import PROMPTS
+
+MEAN_BOUND = 0.25
+"""Most that log-probabilities may be off on average. Measured with SmolLM2-135M on OpenVINO: F16 0.02-0.05, 8-bit
+0.1-0.2, the misread Q4_1 file over 1."""
+MAX_BOUND = 3.0
+"""Most that any one of them may be off; 8-bit weights reach 1.5 on rare tokens."""
+GAP_BOUND = 1.0
+"""A greedy difference is allowed only where the reference's best logit leads the second by less than this."""
+UNLIKE_BOUND = 0.02
+"""Share of the tokens an engine said itself that may be other than the reference's clear choice: text is read back in
+tokens, and the same text can be made of other tokens than were said."""
+EFFECT_TIMES = 10.0
+"""An adapter's effect must be over this many times the engine's error."""
+ANSWER_TOKENS = 24
+WORST = 1e4
+"""Errors are counted up to this: a log-probability of minus infinity is no number that can be stored."""
+EVERY = 3
+"""The adapter's effect is measured on every third prompt: the bare base has to read those a second time."""
+
+BOUNDS: Mapping[str, float] = {
+    "mean": MEAN_BOUND,
+    "max": MAX_BOUND,
+    "gap": GAP_BOUND,
+    "unlike": UNLIKE_BOUND,
+    "effect_times": EFFECT_TIMES,
+}
+
+Pairs = Sequence[tuple[tuple[Message, ...], str]]
+
+
+class Reading(Protocol):
+    """The part of an engine that reads by force: what a reference needs."""
+
+    @property
+    def card(self) -> EngineCard: ...
+
+    async def score(self, pairs: Pairs, *, adapter: str | None = None) -> list[Scored]: ...
+
+
+async def certify(
+    engine: Engine,
+    reference: Reading,
+    *,
+    artefact: str,
+    adapter: str | None = None,
+    setup: str = "",
+    versions: Mapping[str, str] | None = None,
+    prompts: Sequence[tuple[Message, ...]] = PROMPTS,
+    tell: Tell = silent,
+) -> Certificate:
+    """Measure an engine, with an adapter or bare, against a reference that reads the same saved files.
+
+    A certificate that did not pass is a result too, not an error. Nothing is stored.
+
+    Raises:
+        Unsupported: the engine cannot score. EngineError and the like from either engine.
+    """
+    started = time.time()
+    if not engine.card.can.score:
+        raise Unsupported(f'the engine "{engine.card.engine}" cannot score, so it cannot be certified', param="score")
+    tell(Progress("certificate", 0, 4, "parts"))
+    answers = await _answers(engine, prompts, adapter)
+    pairs = [(prompt, answer.text.rstrip("\ufffd")) for prompt, answer in zip(prompts, answers, strict=True)]
+    tell(Progress("certificate", 1, 4, "parts"))
+    served = await engine.score(pairs, adapter=adapter)
+    tell(Progress("certificate", 2, 4, "parts"))
+    truth = await reference.score(pairs, adapter=adapter)
+    tell(Progress("certificate", 3, 4, "parts"))
+    effects = await _effects(engine, reference, pairs, (served, truth)) if adapter else None
+    tell(Progress("certificate", 4, 4, "parts"))
+    wrong_ids = tuple(unequal_ids(served, truth))
+    figures = Figures(prompts=len(pairs)) if wrong_ids else measured(served, truth, answers, effects=effects)
+    return Certificate(
+        artefact=artefact,
+        base=engine.card.base,
+        engine=engine.card.engine,
+        reference=reference.card.engine,
+        setup=setup,
+        versions=dict(versions or {}),
+        bounds=BOUNDS,
+        figures=figures,
+        reasons=wrong_ids or tuple(faults(figures)),
+        seconds=time.time() - started,
+        made=started,
+    )
+
+
+async def _answers(engine: Engine, prompts: Sequence[tuple[Message, ...]], adapter: str | None) -> list[Answer]:
+    """The engine's own greedy answers, all asked at once: what its batches do to them is part of the measurement."""
+    sampling = Sampling(max_tokens=ANSWER_TOKENS)
+    asked = (Prompt(messages, sampling, adapter) for messages in prompts)
+    return await asyncio.gather(*(collected(engine.generate(prompt)) for prompt in asked))
+
+
+async def _effects(
+    engine: Engine, reference: Reading, pairs: Pairs, tuned: tuple[list[Scored], list[Scored]]
+) -> tuple[float, float]:
+    """How much the adapter changes log-probabilities: in the served engine, in the reference."""
+    bare = await engine.score(pairs[::EVERY]), await reference.score(pairs[::EVERY])
+    return effect(tuned[0][::EVERY], bare[0]), effect(tuned[1][::EVERY], bare[1])
+
+
+def unequal_ids(served: Sequence[Scored], truth: Sequence[Scored]) -> Iterator[str]:
+    """Where the two read other tokens; prompts count from 1."""
+    for number, (mine, right) in enumerate(zip(served, truth, strict=True), start=1):
+        if mine.prompt_ids != right.prompt_ids:
+            place = _first_difference(mine.prompt_ids, right.prompt_ids)
+            yield f"prompt {number} is read as other tokens, from place {place}"
+        elif mine.ids != right.ids:
+            yield f"answer {number} is read as other tokens, from place {_first_difference(mine.ids, right.ids)}"
+
+
+def measured(
+    served: Sequence[Scored], truth: Sequence[Scored], answers: Sequence[Answer], *, effects: tuple[float, float] | None
+) -> Figures:
+    """The figures of scores of the same tokens; a log-probability that an engine does not know (NaN) is left out."""
+    errors = [min(abs(e), WORST) for pair in zip(served, truth, strict=True) for e in _errors(*pair)]
+    flips = [gap for pair in zip(served, truth, strict=True) for gap in _flips(*pair)]
+    said = [gap for pair in zip(truth, answers, strict=True) for gap in _said(*pair)]
+    return Figures(
+        prompts=len(served),
+        positions=len(errors),
+        mean_error=sum(errors) / len(errors) if errors else 0.0,
+        max_error=max(errors, default=0.0),
+        flips=len(flips),
+        widest_flip=max(flips, default=0.0),
+        unlike=sum(gap >= GAP_BOUND for gap in said),
+        said=len(said),
+        effect=effects[0] if effects else None,
+        reference_effect=effects[1] if effects else None,
+    )
+
+
+def faults(figures: Figures) -> Iterator[str]:
+    """Why these figures do not pass; nothing if they do."""
+    if not figures.positions:
+        yield "the engine knew no log-probability of any token"
+        return
+    if not figures.mean_error <= MEAN_BOUND:
+        yield f"log-probabilities are off by {figures.mean_error:.3g} on average, at most {MEAN_BOUND} is allowed"
+    if not figures.max_error <= MAX_BOUND:
+        yield f"a log-probability is off by {figures.max_error:.3g}, at most {MAX_BOUND} is allowed"
+    if figures.widest_flip >= GAP_BOUND:
+        yield (
+            f"it would say another token where the reference's best leads by {figures.widest_flip:.3g}; "
+            f"that is allowed only below {GAP_BOUND}"
+        )
+    if figures.unlike > UNLIKE_BOUND * figures.said:
+        yield (
+            f"{figures.unlike} of the {figures.said} tokens it said are not what the reference clearly prefers; "
+            f"at most {UNLIKE_BOUND:.0%} are allowed"
+        )
+    if figures.effect is not None and figures.reference_effect is not None:
+        yield from _faults_of_effect(figures, figures.effect, figures.reference_effect)
+
+
+def _faults_of_effect(figures: Figures, effect: float, right: float) -> Iterator[str]:
+    if effect <= EFFECT_TIMES * figures.mean_error or effect == 0:
+        yield (
+            f"the adapter is not shown to be active: it changes log-probabilities by {effect:.3g} on average, "
+            f"which is not over {EFFECT_TIMES:g} times the engine's error of {figures.mean_error:.3g}"
+        )
+    if abs(effect - right) > 0.1 * right + 2 * figures.mean_error:
+        yield f"the adapter changes log-probabilities by {effect:.3g}, in the reference by {right:.3g}"
+
+
+def effect(tuned: Sequence[Scored], bare: Sequence[Scored]) -> float:
+    """Mean |difference| of log-probabilities of the same tokens with and without an adapter; 0 where none is known."""
+    found = [abs(e) for pair in zip(tuned, bare, strict=True) for e in _errors(*pair)]
+    return sum(found) / len(found) if found else 0.0
+
+
+def _errors(mine: Scored, right: Scored) -> Iterator[float]:
+    """Differences at each position: of the forced token where both know it, else of the best where it is the same."""
+    for at in range(min(len(mine.ids), len(right.ids))):
+        error = mine.logprobs[at] - right.logprobs[at]
+        if math.isnan(error) and mine.best[at] == right.best[at]:
+            error = mine.best_logprobs[at] - right.best_logprobs[at]
+        if not math.isnan(error):
+            yield error
+
+
+def _flips(mine: Scored, right: Scored) -> Iterator[float]:
+    """The reference's gap at each position where the two would say another token."""
+    return (gap for own, best, gap in zip(mine.best, right.best, right.gaps, strict=True) if own != best)
+
+
+def _said(right: Scored, answer: Answer) -> Iterator[float]:
+    """For each token that the engine said: the reference's gap if it would have said another, else 0.
+
+    The end of the turn was said only if the answer ended by itself.
+    """
+    count = len(right.ids) - (answer.finish != "stop")
+    for own, best, gap in zip(right.ids[:count], right.best[:count], right.gaps[:count], strict=True):
+        yield 0.0 if own == best else gap
+
+
+def _first_difference(mine: tuple[int, ...], right: tuple[int, ...]) -> int:
+    same = (at for at, (a, b) in enumerate(zip(mine, right, strict=False)) if a != b)
+    return next(same, min(len(mine), len(right)))
