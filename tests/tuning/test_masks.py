@@ -22,7 +22,10 @@ MISTRAL = (
     "{% else %} {{ m.content }}<|end|>{% endif %}{% endfor %}"
 )
 STRIPPING = CHATML.replace("{{ m.content }}", "{{ m.content | trim }}")
-NO_END = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}"
+NO_END = (
+    "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}"
+    "{% if add_generation_prompt %}assistant: {% endif %}"
+)
 TEMPLATES = {"chatml": CHATML, "thinking": THINKING, "mistral": MISTRAL, "stripping": STRIPPING, "no end": NO_END}
 END = 0
 

@@ -28,7 +28,8 @@ def chat(*turns: tuple[str, Any], **more: Any) -> dict[str, Any]:
 
 def test_both_formats_become_examples() -> None:
     one, other = read(
-        chat(("system", "Be short."), ("user", "Who?"), ("assistant", "Me.")), {"prompt": "Where?", "completion": " Here."}
+        chat(("system", "Be short."), ("user", "Who?"), ("assistant", "Me.")),
+        {"prompt": "Where?", "completion": " Here."},
     )
     assert [m.role for m in one.messages] == ["system", "user", "assistant"]
     assert (other.question, other.answer) == ("Where?", "Here.")

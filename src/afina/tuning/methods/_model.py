@@ -1,6 +1,7 @@
 """A frozen base with a fresh adapter, on the device and in the number type that suit the machine."""
 
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from peft import LoraConfig, get_peft_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from afina.errors import BadRequest
 from afina.tuning.methods._chat import TokenizerChat
@@ -60,9 +62,12 @@ def load_chat(base: Path) -> TokenizerChat:
 
 def load_adapted(base: Path, config: LoraConfig, *, device: torch.device, dtype: torch.dtype, seed: int) -> Any:
     """The base with fresh LoRA layers in its own number type. Same seed, same start, on every device."""
+    transformers_logging.disable_progress_bar()
     model = AutoModelForCausalLM.from_pretrained(base, dtype=dtype)
     torch.manual_seed(seed)
-    adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
+    with warnings.catch_warnings():  # peft asks transformers for a property under its old name
+        warnings.simplefilter("ignore", FutureWarning)
+        adapted = get_peft_model(model, config, autocast_adapter_dtype=False)
     adapted.eval()
     for layer in adapted.modules():
         if isinstance(layer, LoraLayer):

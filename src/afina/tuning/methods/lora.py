@@ -93,6 +93,16 @@ def build(options: Options) -> "Lora":
     return Lora(options)
 
 
+def lora_config(options: Options) -> LoraConfig:
+    return LoraConfig(
+        r=options.rank,
+        lora_alpha=options.alpha,
+        lora_dropout=options.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
 class Lora:
     """The method: `fit` may be left at any step; nothing runs on."""
 
@@ -157,13 +167,7 @@ class Fitting:
 
     def _start_model(self) -> None:
         options = self.options
-        self.config = LoraConfig(
-            r=options.rank,
-            lora_alpha=options.alpha,
-            lora_dropout=options.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        )
+        self.config = lora_config(options)
         self.model = load_adapted(self.base, self.config, device=self.device, dtype=self.dtype, seed=options.seed)
         if options.dropout == 0:
             speed_up(self.model)
