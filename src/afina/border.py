@@ -25,6 +25,10 @@ def aclosing(stream: AsyncIterator[T]) -> contextlib.AbstractAsyncContextManager
     return cast(contextlib.AbstractAsyncContextManager[AsyncIterator[T]], contextlib.aclosing(cast(Any, stream)))
 
 
+LETS_GO_WITHIN_S = 5.0
+"""How long an interrupted caller waits for cancelled work to end."""
+
+
 class Portal:
     """One event loop in a thread of its own, for sync callers (scripts, jobs, the CLI)."""
 
@@ -34,13 +38,25 @@ class Portal:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Wait for a coroutine's result; Ctrl-C cancels it first."""
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        """Wait for a coroutine's result; Ctrl-C cancels it and waits until it has let go of what it held."""
+        finished = threading.Event()
+        tasks: list[asyncio.Task[T]] = []
+
+        def start() -> None:
+            tasks.append(self._loop.create_task(coroutine))
+            tasks[0].add_done_callback(lambda _: finished.set())
+
+        def stop() -> None:
+            tasks[0].cancel()
+
+        self._loop.call_soon_threadsafe(start)
         try:
-            return future.result()
+            finished.wait()
         except BaseException:
-            future.cancel()
+            self._loop.call_soon_threadsafe(stop)
+            finished.wait(LETS_GO_WITHIN_S)
             raise
+        return tasks[0].result()
 
     def each(self, stream: AsyncIterator[T]) -> Iterator[T]:
         """The items of an async stream, one at a time; leaving early closes the stream."""

@@ -45,7 +45,8 @@ class Streamed(Response):
             await self._ended()
 
     async def _send(self, send: Send) -> None:
-        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        async with asyncio.timeout(SENT_WITHIN_S):
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         async with aclosing(self._lines) as lines:
             async for line in lines:
                 async with asyncio.timeout(SENT_WITHIN_S):

@@ -24,7 +24,7 @@ def run(
     The address is printed last, once requests are taken; it is the base_url of a client, without a key on this
     machine. Give the key in the environment: a command line can be read by others.
     """
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     with opened(workspace) as ws:
         serve(
             ws,
@@ -36,6 +36,6 @@ def run(
         )
 
 
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
+def leave(number: int, frame: FrameType | None) -> NoReturn:
     """Ending by SIGTERM is an ordinary end: what was opened is closed."""
     raise SystemExit(0)
