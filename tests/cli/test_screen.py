@@ -2,12 +2,15 @@
 
 import json
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.progress import Progress as Bars
 
 from afina.cli import _screen
-from afina.cli._screen import Pace, PlainTell, duration, say_json, table, telling
+from afina.cli._screen import BarTell, Pace, PlainTell, duration, say_json, table, telling
 from afina.domain.progress import Progress
 
 
@@ -40,6 +43,20 @@ def test_plain_lines_are_few_but_notes_and_the_end_always_show() -> None:
     assert len(lines) == 3
     tell(Progress("read", note="bad.pdf: page 3: no text"))
     assert lines[3:] == ["read: bad.pdf: page 3: no text"]
+
+
+def test_a_stage_of_unknown_length_is_only_named() -> None:
+    lines: list[str] = []
+    PlainTell(lines.append)(Progress("opening the model"))
+    assert lines == ["opening the model ..."]
+
+
+def test_bars_end_a_stage_of_unknown_length_when_the_next_begins() -> None:
+    with Bars(console=Console(file=StringIO())) as bars:
+        tell = BarTell(bars)
+        tell(Progress("opening"))
+        tell(Progress("reading", 1, 4, "files", note="bad.pdf [x]"))
+        assert [(t.description, t.completed, t.total) for t in bars.tasks] == [("opening", 1, 1), ("reading", 1, 4)]
 
 
 def test_progress_goes_to_stderr_only(capsys: pytest.CaptureFixture[str]) -> None:

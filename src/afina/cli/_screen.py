@@ -72,7 +72,7 @@ class Pace:
         elapsed = self._clock() - self._started
         rate = (progress.done - self._first) / elapsed if elapsed > 0 else 0.0
         count = f"{progress.done:g}" + (f"/{progress.total:g}" if progress.total else "")
-        parts = [f"{count} {progress.unit}".strip()]
+        parts = [f"{count} {progress.unit}".strip()] if progress.done or progress.total else []
         if rate:
             parts.append(f"{rate:.3g}/s")
         left = progress.left_s
@@ -103,7 +103,7 @@ class PlainTell:
             due = now - self._written.get(progress.stage, float("-inf")) >= PLAIN_EVERY_S
             if progress.stage and (due or finished) and not (progress.note and not progress.total):
                 self._written[progress.stage] = now
-                self._write(f"{progress.stage}: {state}")
+                self._write(f"{progress.stage}: {state}" if state else f"{progress.stage} ...")
 
 
 class BarTell:
@@ -122,6 +122,7 @@ class BarTell:
             if not progress.stage or (progress.note and not progress.total):
                 return
             if progress.stage not in self._tasks:
+                self._end_endless()
                 self._tasks[progress.stage] = self._bars.add_task(progress.stage, total=None, state="")
             pace = self._paces.setdefault(progress.stage, Pace())
             self._bars.update(
@@ -130,6 +131,12 @@ class BarTell:
                 total=progress.total or None,
                 state=pace.state(progress),
             )
+
+    def _end_endless(self) -> None:
+        """A stage of unknown length is over when the next one begins."""
+        for task in self._bars.tasks:
+            if task.total is None:
+                self._bars.update(task.id, total=1, completed=1)
 
 
 def duration(seconds: float) -> str:
