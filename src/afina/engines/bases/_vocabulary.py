@@ -4,7 +4,7 @@ Only byte-level BPE, and only splitting rules that are known: a guessed rule giv
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,22 @@ def _split_by(pattern: str) -> list[Any]:
     ]
 
 
-SPLITTING = {
-    "gpt-2": lambda: [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)],
-    # Digits stand alone *before* the GPT-2 rule looks at the spaces in front of them: "a  1" has one token of two
-    # spaces, not two of one.
-    "smollm": lambda: [
+def _digits_apart() -> list[Any]:
+    """Digits stand alone *before* the GPT-2 rule looks at the spaces in front of them: "a  1" has one token of two
+    spaces, not two of one."""
+    return [
         pre_tokenizers.Digits(individual_digits=True),
         pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True),
-    ],
+    ]
+
+
+SPLITTING: dict[str, Callable[[], list[Any]]] = {
+    "gpt-2": lambda: [pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=True)],
+    "smollm": _digits_apart,
     "llama-bpe": lambda: _split_by(LLAMA3),
     "qwen2": lambda: _split_by(QWEN2),
 }
+"""llama.cpp's name of a splitting rule -> the rule."""
 
 
 def tokenizer_of(metadata: Metadata) -> Tokenizer:

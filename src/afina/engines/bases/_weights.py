@@ -127,7 +127,7 @@ def write_safetensors(path: Path, tensors: Mapping[str, NDArray[np.float32]]) ->
 def write_gguf(
     path: Path, tensors: Mapping[str, NDArray[np.float32]], reader: GGUFReader, *, eight_bit: bool = False
 ) -> None:
-    """The same numbers as a GGUF file that the OpenVINO reader reads faithfully: matrices F16 (or Q8_0), the rest F32."""
+    """The same numbers as a GGUF file that the OpenVINO reader reads faithfully: matrices F16 or Q8_0, others F32."""
     kind = GGMLQuantizationType.Q8_0 if eight_bit else GGMLQuantizationType.F16
     writer = GGUFWriter(path, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
