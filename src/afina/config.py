@@ -74,6 +74,12 @@ class ServeSection(Section):
     port: int = Field(default=8000, ge=0, le=65535)
 
 
+class CitationsSection(Section):
+    """checker: what decides whether a passage supports a sentence; a table {use=..., ...}."""
+
+    checker: Use = Use(use="overlap")
+
+
 class Config(Section):
     """One workspace's settings."""
 
@@ -81,6 +87,7 @@ class Config(Section):
     engines: dict[str, Use] = Field(default_factory=dict)
     collections: dict[str, CollectionSection] = Field(default_factory=dict)
     recipes: dict[str, RecipeSection] = Field(default_factory=dict)
+    citations: CitationsSection = CitationsSection()
     serve: ServeSection = ServeSection()
 
     def engine(self, name: str | None = None) -> tuple[str, Use]:
@@ -200,6 +207,7 @@ def _keys_at(path: tuple[int | str, ...]) -> list[str]:
         "workspace": WorkspaceSection,
         "collections": CollectionSection,
         "recipes": RecipeSection,
+        "citations": CitationsSection,
         "serve": ServeSection,
     }
     section = sections.get(str(path[0]))

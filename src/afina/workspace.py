@@ -10,18 +10,21 @@ import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Self
 
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
-from afina.contracts import Answerer, Embedder, Engine, Gather, Place, Retriever
+from afina.contracts import Answerer, Checker, Embedder, Engine, EngineCard, Gather, Place, Retriever
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Scope
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
-from afina.errors import ConfigError, Conflict, NotCertified, NotFound
+from afina.errors import ConfigError, NotFound
+from afina.knowledge.cite import cite
+from afina.mechanisms.admission import check_base, check_certificate
 from afina.mechanisms.answer import answer_with
 from afina.store import artefacts, certificates, meta
 from afina.store.collections import Collections
@@ -29,7 +32,7 @@ from afina.store.db import Store, open_store
 from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
 from afina.store.places import Places
-from afina.trust.setup import refusal, setup_of
+from afina.trust.setup import setup_of
 
 DATABASE = "afina.db"
 GATHERS_KEPT = 64
@@ -67,6 +70,7 @@ class Workspace:
         self._embedders = dict(embedders)
         self._retrievers: dict[str, Retriever] = {}
         self._gathers: dict[str, Gather] = {}
+        self._checker: Checker | None = None
         self._portal: Portal | None = None
 
     # --- engines and embedders ---
@@ -145,6 +149,16 @@ class Workspace:
         """The folder of an adapter, every byte checked once per process. Raises NotFound, BrokenArtefact."""
         return self.places.adapter(digest)
 
+    def checker(self) -> Checker:
+        """What decides whether a passage supports a sentence of an answer."""
+        used = self.config.citations.checker
+        with self._lock:
+            if self._checker is None:
+                where = f"{configs.FILE}, [citations], checker"
+                options = parts.options_of("trust.checkers", used.use, used.options, where=where)
+                self._checker = plugins.load("trust.checkers", used.use).build(options)
+            return self._checker
+
     # --- recipes ---
 
     def recipe(self, name: str) -> Recipe:
@@ -188,13 +202,12 @@ class Workspace:
         recipe = self.recipe(recipe) if isinstance(recipe, str) else recipe
         self.check(recipe)
         engine = self.engine(recipe.engine)
-        adapter = self._adapter_for(recipe, engine)
-        self._check_certificate(recipe, engine, adapter)
+        adapter = self._admitted(recipe, engine.card)
         gather = [
             self._gather(stage, where=parts.place_of(recipe.name, "gather", number, stage))
             for number, stage in enumerate(recipe.gather, start=1)
         ]
-        plain = answer_with(engine, gather=gather)
+        plain = answer_with(engine, gather=gather, cite=partial(cite, checker=self.checker()))
         answer = parts.settled(plain, adapter=adapter, sampling=recipe.sampling)
         for number, stage in enumerate(recipe.control, start=1):
             where = parts.place_of(recipe.name, "control", number, stage)
@@ -213,33 +226,17 @@ class Workspace:
                 self._gathers[key] = parts.gather_of(stage, self, where=where)
             return self._gathers[key]
 
-    def _adapter_for(self, recipe: Recipe, engine: Engine) -> str | None:
-        """Digest of a recipe's adapter. Raises Conflict if it was made for another base than the engine's."""
-        if recipe.adapter is None:
-            return None
-        adapter = artefacts.find(self.store, self.scope, "adapter", recipe.adapter)
-        made_for = str(adapter.meta.get("base", ""))
-        if made_for and engine.card.base and made_for != engine.card.base:
-            raise Conflict(
-                f'the adapter of "{recipe.name}" was made for the base {made_for[:12]}, but engine '
-                f'"{recipe.engine}" serves {engine.card.base[:12]}; tune again, or name the engine of that base'
-            )
-        return adapter.digest
-
-    def _check_certificate(self, recipe: Recipe, engine: Engine, adapter: str | None) -> None:
-        """Raise NotCertified for an adapter without a certificate that holds here, and for a base that failed one."""
-        if not self.require_certificate or not engine.card.base:
-            return
-        name, used = self.config.engine(recipe.engine)
-        serving = self.places.digest_of("serving", name)
-        setup = setup_of(use=engine.card.engine, options=used.options, serving=serving)
-        found = certificates.load(
-            self.store, self.root, artefact=adapter or engine.card.base, engine=engine.card.engine
-        )
-        if adapter is None and (found is None or found.setup != setup):
-            return
-        if refused := refusal(found, setup=setup, name=recipe.name, engine=name):
-            raise NotCertified(refused)
+    def _admitted(self, recipe: Recipe, card: EngineCard) -> str | None:
+        """Digest of a recipe's adapter. Raises Conflict, NotCertified if it may not answer on this engine."""
+        adapter = recipe.adapter and artefacts.find(self.store, self.scope, "adapter", recipe.adapter)
+        check_base(recipe, adapter or None, card)
+        if self.require_certificate and card.base:
+            name, used = self.config.engine(recipe.engine)
+            setup = setup_of(use=card.engine, options=used.options, serving=self.places.digest_of("serving", name))
+            artefact = adapter.digest if adapter else card.base
+            found = certificates.load(self.store, self.root, artefact=artefact, engine=card.engine)
+            check_certificate(recipe, found, setup=setup, adapter=bool(adapter))
+        return adapter.digest if adapter else None
 
     # --- the end ---
 

@@ -46,6 +46,9 @@ gather = [
 # control = [{{ use = "routed", large = "a-large-model" }}]
 # sampling = {{ max_tokens = 256 }}
 
+# [citations]                           # what decides whether a source supports a sentence
+# checker = {{ use = "overlap" }}
+
 [serve]
 host = "127.0.0.1"
 port = 8000
