@@ -138,7 +138,7 @@ def decode_error(row: Mapping[str, Any]) -> AfinaError:
     if code == TooLong.code and "context_tokens" in row:
         counts = {name: int(row[name]) for name in ("prompt_tokens", "max_tokens", "context_tokens")}
         return TooLong(**counts)
-    if code in (Unsupported.code, BadRequest.code):
+    if code in (Unsupported.code, BadRequest.code, TooLong.code):  # of TooLong without counts, the message is left
         return (Unsupported if code == Unsupported.code else BadRequest)(message, param=row.get("param"))
     kind = ERRORS.get(code, EngineError)
     if issubclass(kind, EngineError):
