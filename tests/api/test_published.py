@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from afina.actions.initialise import initialise
-from afina.api.published import FILE, Published, is_alive, published, read, refuse_second
+from afina.api.published import published, refuse_second
 from afina.api.server import bound, serve, url_of
 from afina.errors import ConfigError, Conflict
+from afina.store.running import FILE, RunningServer, answers, said
 from afina.testing.serving import TOKEN, Serving
 from afina.workspace import Workspace, open_workspace
 
-GONE = Published("http://127.0.0.1:9", os.getpid(), "t")
+GONE = RunningServer("http://127.0.0.1:9", os.getpid(), "t")
 
 
 def test_the_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
@@ -23,20 +24,20 @@ def test_the_file_is_there_only_while_the_server_is(tmp_path: Path) -> None:
         file = tmp_path / FILE
         assert json.loads(file.read_text()) == {"url": GONE.url, "pid": GONE.pid, "token": "t"}
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-        assert read(tmp_path) == GONE
+        assert said(tmp_path) == GONE
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_of_a_killed_server_is_replaced(tmp_path: Path) -> None:
     (tmp_path / FILE).write_text(json.dumps({"url": GONE.url, "pid": 1, "token": "old"}))
     with published(tmp_path, GONE):
-        assert read(tmp_path) == GONE
+        assert said(tmp_path) == GONE
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": "x"}', '{"url": "x", "pid": "y", "token": "z"}'])
 def test_a_file_that_makes_no_sense_is_no_server(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    assert read(tmp_path) is None
+    assert said(tmp_path) is None
     refuse_second(tmp_path)
 
 
@@ -45,20 +46,20 @@ def test_a_second_server_is_refused_and_told_the_address(
     tmp_path: Path,
 ) -> None:
     up = serve()
-    first = Published(up.url, os.getpid(), TOKEN)
+    first = RunningServer(up.url, os.getpid(), TOKEN)
     folder = tmp_path / "two"
     folder.mkdir()
     with published(folder, first):
         with pytest.raises(Conflict, match=up.url), published(folder, GONE):
             pass
-        assert read(folder) == first
-    assert not is_alive(Published(up.url, 1, TOKEN)), "another process has taken the port"
+        assert said(folder) == first
+    assert not answers(RunningServer(up.url, 1, TOKEN)), "another process has taken the port"
 
 
-def test_a_server_that_is_only_slow_is_alive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("afina.api.published.ANSWERS_WITHIN_S", 0.1)
+def test_a_server_that_is_only_slow_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("afina.store.running.ANSWERS_WITHIN_S", 0.1)
     with bound("127.0.0.1", 0) as listening:
-        assert is_alive(Published(url_of("127.0.0.1", listening.getsockname()[1]), 1, "t"))
+        assert answers(RunningServer(url_of("127.0.0.1", listening.getsockname()[1]), 1, "t"))
 
 
 def test_two_that_start_at_once_cannot_both_publish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -66,7 +67,7 @@ def test_two_that_start_at_once_cannot_both_publish(tmp_path: Path, monkeypatch:
     with published(tmp_path, GONE):
         with pytest.raises(Conflict), published(tmp_path, GONE):
             pass
-        assert read(tmp_path) == GONE
+        assert said(tmp_path) == GONE
 
 
 @pytest.fixture

@@ -1,35 +1,19 @@
-"""Which server runs on a workspace: <workspace>/server.json, readable by its owner only.
-
-{"url": "http://127.0.0.1:8000", "pid": 1234, "token": "..."}; the token opens the server's private routes.
-"""
+"""Announcing a server on its workspace: <workspace>/server.json, readable by its owner only; see store/running.py."""
 
 import json
 import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
-import httpx2
-
 from afina.errors import Conflict
-
-FILE = "server.json"
-ANSWERS_WITHIN_S = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A server's address, process and token."""
-
-    url: str
-    pid: int
-    token: str
+from afina.store.running import FILE, RunningServer, running, said
 
 
 @contextmanager
-def published(root: Path, server: Published) -> Iterator[None]:
+def published(root: Path, server: RunningServer) -> Iterator[None]:
     """Announce a server while the block runs.
 
     Raises:
@@ -40,44 +24,19 @@ def published(root: Path, server: Published) -> Iterator[None]:
     try:
         yield
     finally:
-        if read(root) == server:
+        if said(root) == server:
             (root / FILE).unlink(missing_ok=True)
 
 
 def refuse_second(root: Path) -> None:
     """Raise Conflict if a server runs on the workspace; take away the file of one that was killed."""
-    other = read(root)
-    if other is not None and is_alive(other):
+    other = running(root)
+    if other is not None:
         raise Conflict(f"a server runs on {root} already: {other.url} (process {other.pid}); stop it first")
     (root / FILE).unlink(missing_ok=True)
 
 
-def read(root: Path) -> Published | None:
-    """What server.json says; None if there is none, or none that makes sense."""
-    try:
-        said = json.loads((root / FILE).read_text())
-        return Published(str(said["url"]), int(said["pid"]), str(said["token"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def is_alive(server: Published) -> bool:
-    """Whether that very server still answers. One that is only slow counts as alive."""
-    try:
-        reply = httpx2.get(
-            f"{server.url}/health",
-            headers={"authorization": f"Bearer {server.token}"},
-            timeout=ANSWERS_WITHIN_S,
-            trust_env=False,
-        )
-        return bool(reply.status_code == 200 and reply.json().get("pid") == server.pid)
-    except httpx2.TimeoutException:
-        return True
-    except (httpx2.HTTPError, ValueError, AttributeError):
-        return False
-
-
-def _write_new(path: Path, server: Published) -> None:
+def _write_new(path: Path, server: RunningServer) -> None:
     """Write under a temporary name and link it into place: whole or not at all, and never over another's."""
     handle, temporary = tempfile.mkstemp(prefix=".server-", dir=path.parent)
     try:

@@ -12,9 +12,10 @@ from fastapi import FastAPI
 
 from afina.api.app import create_app
 from afina.api.auth import LOCAL_NAMES, Access, is_loopback
-from afina.api.published import Published, published
+from afina.api.published import published
 from afina.domain.progress import Tell, silent
 from afina.errors import ConfigError, Conflict
+from afina.store.running import RunningServer
 from afina.workspace import Workspace
 
 GRACE_S = 5
@@ -52,7 +53,7 @@ def serve(
         url = url_of(host, listening.getsockname()[1])
         token = secrets.token_urlsafe(32)
         access = Access(token, key, LOCAL_NAMES if is_loopback(host) else None)
-        with published(ws.root, Published(url, os.getpid(), token)):
+        with published(ws.root, RunningServer(url, os.getpid(), token)):
             with opening() as tell:
                 ws.engine(tell=tell)  # a broken model must not serve, and no client should wait for it
             server_of(create_app(ws, access), announce=lambda: announce(url)).run(sockets=[listening])
