@@ -1,13 +1,23 @@
 """The demo's documents as files in a folder: the standard library's documentation, and the Spanish handbook."""
 
+import sys
 from collections.abc import Iterable
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from afina.demo import stdlib
+from afina.domain.document import digest
 
 LIBRARY, MANUAL = "stdlib", "manual"
 """Names of the folders, and of the collections made of them."""
+
+
+def origin() -> str:
+    """Changes when what is written would: another Python, another way of extracting, another handbook."""
+    package = files("afina.demo")
+    sources = [package / "stdlib.py", package / "inspected.py", *_pages()]
+    return digest(sys.version, *(source.read_bytes() for source in sources))
 
 
 def write_library(folder: Path) -> dict[str, str]:
@@ -17,8 +27,7 @@ def write_library(folder: Path) -> dict[str, str]:
 
 def write_manual(folder: Path) -> dict[str, str]:
     """The handbook's pages below folder/manual; returns file name -> text."""
-    pages = sorted((files("afina.demo") / "handbook_es").iterdir(), key=lambda page: page.name)
-    return _written(folder / MANUAL, ((page.name, page.read_text(encoding="utf-8")) for page in pages))
+    return _written(folder / MANUAL, ((page.name, page.read_text(encoding="utf-8")) for page in _pages()))
 
 
 def read_back(folder: Path) -> dict[str, str]:
@@ -29,6 +38,10 @@ def read_back(folder: Path) -> dict[str, str]:
 def tuning_names(names: Iterable[str]) -> list[str]:
     """The files about modules of the tuning part."""
     return [name for name in names if stdlib.part(name.removesuffix(".md")) == "tune"]
+
+
+def _pages() -> list[Traversable]:
+    return sorted((files("afina.demo") / "handbook_es").iterdir(), key=lambda page: page.name)
 
 
 def _written(folder: Path, documents: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -1,0 +1,65 @@
+"""Steps: done once while their inputs stay, again when they change; the time left counts what is to come."""
+
+from pathlib import Path
+
+import pytest
+
+from afina.actions._steps import Step, Steps
+from afina.domain.progress import Progress
+from afina.store.db import Store, open_store
+
+PLAN = (Step("first", "one", 10), Step("second", "two", 30))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(tmp_path / "afina.db")
+
+
+def test_a_finished_step_is_not_done_again(store: Store) -> None:
+    done = []
+    for _ in range(2):
+        steps = Steps(store, plan=PLAN, key="demo")
+        outcome = steps.take("first", lambda tell: done.append("first") or {"made": 1}, inputs=("a",))
+        assert outcome == {"made": 1}
+    assert done == ["first"]
+
+
+def test_other_inputs_do_a_step_again_and_so_the_steps_that_name_it(store: Store) -> None:
+    done = []
+
+    def run(inputs: str) -> None:
+        steps = Steps(store, plan=PLAN, key="demo")
+        steps.take("first", lambda tell: done.append("first") or {"made": inputs}, inputs=(inputs,))
+        steps.take("second", lambda tell: done.append("second") or {}, inputs=(steps.digest_of("first"),))
+
+    for inputs in ("a", "a", "b"):
+        run(inputs)
+    assert done == ["first", "second", "first", "second"]
+
+
+def test_a_step_that_fails_is_not_remembered_and_a_forgotten_one_is_done_again(store: Store) -> None:
+    steps = Steps(store, plan=PLAN, key="demo")
+    with pytest.raises(ZeroDivisionError):
+        steps.take("first", lambda tell: {"made": 1 // 0})
+    assert steps.take("first", lambda tell: {"made": 2}) == {"made": 2}
+    steps.forget("first")
+    assert steps.take("first", lambda tell: {"made": 3}) == {"made": 3}
+
+
+def test_time_left_is_that_of_all_steps(store: Store) -> None:
+    told: list[Progress] = []
+    now = [100.0]
+    steps = Steps(store, plan=PLAN, key="demo", tell=told.append, clock=lambda: now[0])
+
+    def work(tell):  # type: ignore[no-untyped-def]
+        now[0] += 4
+        tell(Progress("inner", done=1, total=3))
+        tell(Progress("inner", done=2, total=3, left_s=2.5))
+        return {}
+
+    steps.take("first", work)
+    assert [p.left_s for p in told if p.total] == [10 - 4 + 30, 2.5 + 30]
+    assert all(p.stage.startswith("1/2 one") for p in told if p.total)
+    assert steps.elapsed_s == 4
+    assert told[-1].note == "1/2 one: took 4 s"
