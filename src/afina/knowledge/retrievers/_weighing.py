@@ -28,8 +28,11 @@ from afina.knowledge.terms import terms
 UNTOLD = 0.6
 """The weight of the words when it cannot be told."""
 
-FEWEST, MOST = 40, 400
+FEWEST, MOST = 60, 400
 STAYING = 0.25
+LEAST, MOST_WEIGHT = 0.2, 0.8
+"""Neither search is switched off by a guess."""
+
 TELLING = 0.5
 """Standard errors within which two weights count as the same."""
 
@@ -88,7 +91,7 @@ def chosen_weight(
         dense = index.vectors @ asked[n]
         dense[question.row] = rests[n] @ asked[n]
         gains[n] = _gains(lexical, dense, question.row, depth)
-    return Weight(most_even(gains), len(questions))
+    return Weight(min(max(most_even(gains), LEAST), MOST_WEIGHT), len(questions))
 
 
 def most_even(gains: NDArray[np.float64]) -> float:
