@@ -22,6 +22,7 @@ from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Scope
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
+from afina.engines._attached import AttachedEngine
 from afina.errors import ConfigError, NotFound
 from afina.knowledge.cite import cite
 from afina.mechanisms.admission import check_base, check_certificate
@@ -32,6 +33,7 @@ from afina.store.db import Store, open_store
 from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
 from afina.store.places import Places
+from afina.store.running import running
 from afina.trust.setup import setup_of
 
 DATABASE = "afina.db"
@@ -93,6 +95,9 @@ class Workspace:
             return dict(self._engines)
 
     def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
+        server = running(self.root)
+        if server is not None and server.pid != os.getpid():
+            return AttachedEngine(url=server.url, token=server.token, engine=name)
         module = plugins.load("engines", used.use)
         place = self.places.remote() if getattr(module, "REMOTE", False) else self.places.of(name, tell=tell)
         given = {k: v for k, v in used.options.items() if k != "model" or place.base is None}

@@ -68,7 +68,7 @@ def test_one_flipped_byte_in_any_file_is_seen_and_named(root: Path) -> None:
     assert {"afina.toml", "afina.db", "afina.db.seal", "ids.npy", "manifest.json"} <= {f.name for f in files}
     for file in files:
         data = file.read_bytes()
-        for at in {0, len(data) - 1, *(rng.randrange(len(data)) for _ in range(4))}:
+        for at in {0, len(data) - 1, *(rng.randrange(len(data)) for _ in range(2))}:
             file.write_bytes(data[:at] + bytes([data[at] ^ (1 << rng.randrange(8))]) + data[at + 1 :])
             shown = file.relative_to(root).as_posix()
             found = problems(root)

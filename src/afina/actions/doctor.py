@@ -114,7 +114,7 @@ def examine(root: Path, *, environ: Mapping[str, str], tell: Tell = silent) -> D
     readable = not any(problem.startswith((f"{DATABASE}-wal", f"{DATABASE}: missing")) for problem in problems)
     about = _about_stored(root, config) if readable else Stored()
     tell(Progress("checking", 2, 3, "parts"))
-    problems += [*faults, *about.problems, *_cache_problems(root), *_server_problems(root)]
+    problems += [*faults, *about.problems, *_cache_problems(root), *filter(None, [running.problem(root)])]
     tell(Progress("checking", 3, 3, "parts"))
     checked = {"settings": 1, "databases": 1, "files of artefacts": about.files, "folders of cache": len(_cached(root))}
     every = tuple(dict.fromkeys(problems))
@@ -239,9 +239,3 @@ def _cache_problems(root: Path) -> Iterator[str]:
     """Files below cache/ against the manifests of their folders; a damaged one is rebuilt when next used."""
     for folder in _cached(root):
         yield from (f"{problem}; it is rebuilt when next used" for problem in manifest_problems(root, folder))
-
-
-def _server_problems(root: Path) -> list[str]:
-    if not (root / running.FILE).exists() or running.running(root) is not None:
-        return []
-    return [f"{running.FILE}: no server answers as it says: damaged, or left by one that was killed; remove it"]

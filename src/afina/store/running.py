@@ -1,7 +1,7 @@
 """server.json: where a workspace's server listens, so that other processes ask it instead of opening engines."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import httpx2
@@ -43,4 +43,26 @@ def answers(server: RunningServer) -> bool:
     except httpx2.TimeoutException:
         return True
     except (httpx2.HTTPError, httpx2.InvalidURL, ValueError, AttributeError):
+        return False
+
+
+def problem(root: Path) -> str | None:
+    """What is wrong with server.json, as 'file: what'; None if it is not there, or true to the last byte."""
+    if not (root / FILE).exists():
+        return None
+    server = said(root)
+    if server is None or not answers(server):
+        return f"{FILE}: no server answers as it says: damaged, or left by one that was killed; remove it"
+    if (root / FILE).read_text() != json.dumps(asdict(server)) or not _opens(server):
+        return f"{FILE}: it is not as its server wrote it; stop the server and start it again"
+    return None
+
+
+def _opens(server: RunningServer) -> bool:
+    """Whether the token opens a private route (which answers anything but 'who are you')."""
+    bearer = {"authorization": f"Bearer {server.token}"}
+    try:
+        private = f"{server.url}/v1/afina/engine/card"
+        return httpx2.get(private, headers=bearer, timeout=ANSWERS_WITHIN_S, trust_env=False).status_code != 401
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
         return False
