@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -94,3 +95,8 @@ def test_addresses_that_clients_can_use() -> None:
     assert url_of("0.0.0.0", 8) == "http://127.0.0.1:8"
     assert url_of("::1", 8) == "http://[::1]:8"
     assert url_of("localhost", 8) == "http://localhost:8"
+
+
+def test_a_listening_socket_is_one_that_asyncio_sends_over_at_once() -> None:
+    with bound("127.0.0.1", 0) as listening:
+        assert listening.proto == socket.IPPROTO_TCP, "else each answer waits 40 ms for a delayed acknowledgement"

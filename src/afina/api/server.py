@@ -21,6 +21,8 @@ from afina.workspace import Workspace
 GRACE_S = 5
 """How long answers that are being sent may go on after the server is told to stop."""
 
+BACKLOG = 2048
+
 TAKEN = (errno.EADDRINUSE, errno.EACCES)
 
 
@@ -87,9 +89,15 @@ def bound(host: str, port: int) -> socket.socket:
         Conflict: the port is taken. ConfigError: no such address here.
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # asyncio sends at once only over such
     try:
-        return socket.create_server((host, port), family=family, backlog=2048)
+        if os.name == "posix":
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(BACKLOG)
+        return listening
     except OSError as error:
+        listening.close()
         if error.errno in TAKEN:
             raise Conflict(f"port {port} of {host} is taken; take another with --port, or any with --port 0") from error
         raise ConfigError(f"cannot listen on {host}, port {port}: {error.strerror}") from error
