@@ -15,7 +15,6 @@ from pathlib import Path, PurePath
 from types import TracebackType
 from typing import IO, Any
 
-import afina
 from afina import plugins
 from afina.domain.document import Parsed
 from afina.errors import MissingExtra, UnreadableDocument
@@ -126,7 +125,7 @@ class Reading:
 
 def _started(limits: Limits) -> "subprocess.Popen[bytes]":
     """A child that sees the package and nothing of this process's environment."""
-    place = str(Path(afina.__path__[0]).parent)
+    place = str(Path(plugins.__file__).parents[1])
     kept = {name: os.environ[name] for name in ("SYSTEMROOT", "LD_LIBRARY_PATH") if name in os.environ}
     return subprocess.Popen(
         [sys.executable, "-m", CHILD, str(limits.memory_bytes), str(int(limits.seconds) + 1), str(limits.output_bytes)],
