@@ -27,7 +27,7 @@ from afina.domain.document import digest
 from afina.domain.example import Example
 from afina.tuning.methods import lora
 from afina.tuning.methods._model import device_of, dtype_of
-from afina.tuning.methods._state import latest
+from afina.tuning.methods._state import FINISHED, latest
 from reading_parts import squad
 from reading_parts.measure import Reader, Scores, scores_of
 from reading_parts.plain_bm25 import PlainBm25
@@ -145,7 +145,7 @@ def cut(text: Text, asked: Asked, words: int) -> Text:
 def tuned(base: Path, rows: list[Example], options: lora.Options, out: Path) -> Path:
     """The adapter's folder; finished tunings are not repeated, interrupted ones go on."""
     if (out / "done.json").exists():
-        return out / "adapter"
+        return out / FINISHED
     for told in lora.build(options).fit(base, rows, [], out=out, resume=latest(out)):
         if isinstance(told, Step) and (told.step % 10 == 0 or told.step == told.of):
             left = told.seconds / told.step * (told.of - told.step)
@@ -157,7 +157,7 @@ def tuned(base: Path, rows: list[Example], options: lora.Options, out: Path) -> 
         if isinstance(told, Checkpoint) and told.final:
             (out / "done.json").write_text(json.dumps(dict(told.metrics)))
             print("  " + ", ".join(f"{name} {value:.5g}" for name, value in told.metrics.items()))
-    return out / "adapter"
+    return out / FINISHED
 
 
 def sweep(args: argparse.Namespace, data: Squad, base: Path) -> None:

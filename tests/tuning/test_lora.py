@@ -132,8 +132,8 @@ def test_a_run_cut_off_at_a_checkpoint_ends_with_the_same_adapter(
     assert [s.loss for s in steps(whole)][checkpoint.step :] == [s.loss for s in steps(rest)]
     assert [s.tokens for s in steps(whole)][checkpoint.step :] == [s.tokens for s in steps(rest)]
     for name in ("adapter_model.safetensors", "adapter_config.json"):
-        assert (tmp_path / "whole" / "adapter" / name).read_bytes() == (
-            tmp_path / "cut" / "adapter" / name
+        assert (tmp_path / "whole" / ".finished" / name).read_bytes() == (
+            tmp_path / "cut" / ".finished" / name
         ).read_bytes()
 
 
@@ -142,7 +142,7 @@ def test_a_checkpoint_of_something_else_is_refused(base: Path, tmp_path: Path) -
     folder = [t.folder for t in told if isinstance(t, Checkpoint) and not t.final][-1]
     with pytest.raises(Conflict, match="learning_rate"):
         fitted(base, tmp_path, replace(OPTIONS, learning_rate=1e-4), resume=folder)
-    for name in ("state.safetensors", "state.json"):
+    for name in ("state.safetensors", "manifest.json"):
         (folder / name).write_bytes((folder / name).read_bytes()[:-1])
         with pytest.raises(BrokenArtefact):
             fitted(base, tmp_path, OPTIONS, resume=folder)

@@ -16,16 +16,17 @@ from torch import Tensor
 from afina.domain.artefact import artefact_digest
 from afina.errors import BrokenArtefact
 
-STATE, NOTES = "state.safetensors", "state.json"
+STATE, MANIFEST, FINISHED = "state.safetensors", "manifest.json", ".finished"
 
 
 def write_state(folder: Path, tensors: Mapping[str, Tensor], notes: Mapping[str, Any]) -> Path:
-    """A checkpoint: all of it under `folder`, or nothing. No pickle: tensors and a JSON beside them."""
+    """A checkpoint: all of it under `folder`, or nothing. No pickle: tensors, and a sealed JSON with their hash."""
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, partial / STATE)
-    (partial / NOTES).write_text(json.dumps(notes, sort_keys=True))
+    said = {"files": {STATE: _sha256(partial / STATE)}, "notes": notes}
+    (partial / MANIFEST).write_text(json.dumps({**said, "seal": _seal(said)}, ensure_ascii=False))
     publish(partial, folder)
     return folder
 
@@ -46,17 +47,25 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and notes of a checkpoint.
 
     Raises:
-        BrokenArtefact: it is not a whole checkpoint.
+        BrokenArtefact: it is not as it was written.
     """
     try:
-        return load_file(folder / STATE), json.loads((folder / NOTES).read_text())
-    except (OSError, ValueError, SafetensorError) as error:
+        said = json.loads((folder / MANIFEST).read_bytes())
+        sound = said.pop("seal") == _seal(said) and said["files"] == {STATE: _sha256(folder / STATE)}
+        if not sound:
+            raise BrokenArtefact(f"{folder} is not as it was written; start without resume")
+        return load_file(folder / STATE), said["notes"]
+    except (OSError, ValueError, KeyError, AttributeError, SafetensorError) as error:
         raise BrokenArtefact(f"{folder} is no checkpoint to resume from: {error}") from error
+
+
+def _seal(said: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def latest(out: Path) -> Path | None:
     """The newest whole checkpoint below a folder of tuning; None if there is none."""
-    found = sorted(p for p in out.glob("step-*") if (p / NOTES).exists())
+    found = sorted(p for p in out.glob("step-*") if (p / MANIFEST).exists())
     return found[-1] if found else None
 
 

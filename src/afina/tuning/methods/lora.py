@@ -31,7 +31,7 @@ from afina.tuning.methods._model import (
     trained,
 )
 from afina.tuning.methods._packed import batch_of, packed_losses, plain_losses, speed_up
-from afina.tuning.methods._state import drop_older, folder_digest, read_state, write_adapter, write_state
+from afina.tuning.methods._state import FINISHED, drop_older, folder_digest, read_state, write_adapter, write_state
 from afina.tuning.packing import Pack, epoch_of, groups_of, pack_of
 from afina.tuning.schedule import Plan, Shape, steps_that_fit
 
@@ -293,7 +293,7 @@ class Fitting:
     def _finished(self, out: Path) -> Checkpoint:
         values = self.adam.master if self.adam.average is None else self.adam.average
         base = self.options.base_digest or folder_digest(self.base)
-        folder = write_adapter(out / "adapter", as_saved(self.model, values), self.config, base=base)
+        folder = write_adapter(out / FINISHED, as_saved(self.model, values), self.config, base=base)
         return Checkpoint(self.step, folder, final=True, metrics=self._metrics())
 
     def _metrics(self) -> dict[str, float]:
