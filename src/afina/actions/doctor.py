@@ -229,10 +229,9 @@ def _certificate(ws: Workspace, use: str, base: str, adapter: str | None) -> str
 
 
 def _cached(root: Path) -> list[Path]:
-    """Folders below cache/ that hold files, those being made left out."""
-    folders = {file.parent for file in (root / "cache").rglob("*") if file.is_file()}
-    making = re.compile(r"(^|/)\.making-")
-    return sorted(folder for folder in folders if not making.search(folder.relative_to(root).as_posix()))
+    """Folders below cache/ that hold files, but not those being made, whose names begin with a dot."""
+    folders = {file.parent.relative_to(root) for file in (root / "cache").rglob("*") if file.is_file()}
+    return sorted(root / folder for folder in folders if not any(part.startswith(".") for part in folder.parts))
 
 
 def _cache_problems(root: Path) -> Iterator[str]:
