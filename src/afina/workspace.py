@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
+from pydantic import BaseModel
+
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
@@ -33,7 +35,7 @@ from afina.store.db import Store, open_store
 from afina.store.examples import Examples
 from afina.store.models import model_names, recipe_called
 from afina.store.places import Places
-from afina.store.running import running
+from afina.store.running import elsewhere
 from afina.trust.setup import setup_of
 
 DATABASE = "afina.db"
@@ -95,15 +97,21 @@ class Workspace:
             return dict(self._engines)
 
     def _opened(self, name: str, used: configs.Use, tell: Tell) -> Engine:
-        server = running(self.root)
-        if server is not None and server.pid != os.getpid():
+        server = elsewhere(self.root)
+        if server is not None:
             return AttachedEngine(url=server.url, token=server.token, engine=name)
         module = plugins.load("engines", used.use)
+        options = self.engine_options(name)
         place = self.places.remote() if getattr(module, "REMOTE", False) else self.places.of(name, tell=tell)
-        given = {k: v for k, v in used.options.items() if k != "model" or place.base is None}
-        options = parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
         engine: Engine = module.build(options, place)
         return engine
+
+    def engine_options(self, name: str) -> BaseModel:
+        """An engine's options as its backend reads them; the model is left to its place if that is in files here."""
+        name, used = self.config.engine(name)
+        local = self.places.is_local(name)
+        given = {k: v for k, v in used.options.items() if not (local and k == "model")}
+        return parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
 
     def embedder(self, name: str | None = None) -> Embedder:
         """The embedder of a collection (of 'docs' without a name), opened when first asked for."""
@@ -113,10 +121,14 @@ class Workspace:
             if used.use in self._embedders:
                 return self._embedders[used.use]
             if key not in self._embedders:
-                where = f"{configs.FILE}, [collections.{name or DOCS}], embedder"
-                options = parts.options_of("knowledge.embedders", used.use, used.options, where=where)
+                options = self.embedder_options(name or DOCS)
                 self._embedders[key] = plugins.load("knowledge.embedders", used.use).build(options, self.cache)
             return self._embedders[key]
+
+    def embedder_options(self, collection: str) -> BaseModel:
+        used = self.config.collection(collection).embedder_used
+        where = f"{configs.FILE}, [collections.{collection}], embedder"
+        return parts.options_of("knowledge.embedders", used.use, used.options, where=where)
 
     # --- knowledge ---
 
@@ -135,16 +147,19 @@ class Workspace:
         used = self.config.collection(collection).retriever
         with self._lock:
             if collection not in self._retrievers:
-                where = f"{configs.FILE}, [collections.{collection}], retriever"
-                options = parts.options_of("knowledge.retrievers", used.use, used.options, where=where)
                 self._retrievers[collection] = plugins.load("knowledge.retrievers", used.use).build(
-                    options,
+                    self.retriever_options(collection),
                     passages=self.passages,
                     embedder=self.embedder(collection),
                     folder=self.root / INDEXES,
                     collection=collection,
                 )
             return self._retrievers[collection]
+
+    def retriever_options(self, collection: str) -> BaseModel:
+        used = self.config.collection(collection).retriever
+        where = f"{configs.FILE}, [collections.{collection}], retriever"
+        return parts.options_of("knowledge.retrievers", used.use, used.options, where=where)
 
     def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
         """Where the files of an engine's model are; see store/places.py."""

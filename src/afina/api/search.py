@@ -4,6 +4,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from afina.actions.search import search
 from afina.api.wire.answers import source
 from afina.api.wire.search import SearchRequest
 from afina.border import in_thread
@@ -16,8 +17,7 @@ router = APIRouter()
 async def create(body: SearchRequest, request: Request) -> dict[str, Any]:
     """Passages of one collection."""
     ws: Workspace = request.app.state.workspace
-    retriever = await in_thread(ws.retriever, body.collection)
-    found = await in_thread(retriever.search, ws.scope, body.query, top_k=body.top_k, where=body.where)
+    found = await in_thread(search, ws, body.query, collection=body.collection, top_k=body.top_k, where=body.where)
     return {
         "object": "list",
         "data": [{"object": "afina.passage", **source(n, f)} for n, f in enumerate(found, start=1)],

@@ -10,5 +10,6 @@ VERBS: dict[str, str] = {
     "remove": "Remove a document and everything made from it",
     "search": "Search a collection: the passages found, with both scores, heading and page",
     "serve": "Serve the workspace to OpenAI clients, until Ctrl-C",
+    "tune": "Tune the model on examples; the result answers under its name once it is certified",
     "verify": "Check that an engine serves a model as its saved files say; exits 1 if it does not",
 }

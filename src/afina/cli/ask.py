@@ -16,7 +16,6 @@ from afina.domain.document import Found
 from afina.domain.message import Message
 from afina.errors import BadRequest, EngineError
 from afina.store.runs import new_id
-from afina.workspace import Workspace
 
 
 def run(
@@ -33,7 +32,7 @@ def run(
     with opened(workspace) as ws:
         given = frozenset({"max_tokens"}) if max_tokens else frozenset()
         request = Ask(ws.scope, (Message("user", asked.strip()),), Sampling(max_tokens=max_tokens), given=given)
-        run_id, name = new_id(), model or default_model(ws)
+        run_id, name = new_id(), model or ws.config.default_model
         pieces = drained(ask(ws, request, model=name, run_id=run_id), shown=not as_json)
         answer = answer_of(pieces)
     if as_json:
@@ -43,11 +42,6 @@ def run(
             say(line)
     if answer.failed is not None:
         raise EngineError(answer.failed.message)
-
-
-def default_model(ws: Workspace) -> str:
-    """The first recipe of afina.toml; without one, the bare model of the workspace's engine."""
-    return next(iter(ws.config.recipes), None) or ws.config.model_of(ws.config.workspace.engine)
 
 
 def drained(stream: AsyncIterator[Piece], *, shown: bool) -> list[Piece]:

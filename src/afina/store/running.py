@@ -1,6 +1,7 @@
 """server.json: where a workspace's server listens, so that other processes ask it instead of opening engines."""
 
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,6 +24,12 @@ def running(root: Path) -> RunningServer | None:
     """The server that answers as server.json says; None if there is none, or only a file left by one that died."""
     server = said(root)
     return server if server is not None and answers(server) else None
+
+
+def elsewhere(root: Path) -> RunningServer | None:
+    """The same, but None where the server is this very process (which may not be answering yet)."""
+    server = said(root)
+    return server if server is not None and server.pid != os.getpid() and answers(server) else None
 
 
 def said(root: Path) -> RunningServer | None:
