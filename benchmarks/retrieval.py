@@ -186,8 +186,8 @@ def answer_queries(place: Path, data: Path) -> None:
         seconds.append(time.perf_counter() - started)
     later = np.array(seconds[1:]) * 1000
     print(
-        f"first search {seconds[0]:.1f} s, then median {np.median(later):.1f} ms, p95 {np.percentile(later, 95):.1f} ms; "
-        f"at most {peak_bytes() / 1e6:.0f} MB; {retriever.weight(Scope())}"
+        f"first search {seconds[0]:.1f} s, then median {np.median(later):.1f} ms, "
+        f"p95 {np.percentile(later, 95):.1f} ms; at most {peak_bytes() / 1e6:.0f} MB; {retriever.weight(Scope())}"
     )
 
 

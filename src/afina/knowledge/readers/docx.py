@@ -6,6 +6,7 @@ An archive that unpacks to far more than it weighs is refused before it is unpac
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from xml.parsers.expat import ExpatError
 
@@ -27,6 +28,7 @@ ENCRYPTED = b"\xd0\xcf\x11\xe0"
 DAMAGES = (
     PackageNotFoundError, zipfile.BadZipFile, KeyError, ValueError, AttributeError, IndexError, TypeError,
     NotImplementedError, EOFError, OSError, RecursionError, ExpatError, LxmlError, RuntimeError, AssertionError,
+    zlib.error,
 )  # fmt: skip
 """What damaged files make python-docx and zipfile raise, which have no class of their own for it."""
 _LEVEL = re.compile(r"(?:heading|t[ií]tulo)\s*(\d)", re.IGNORECASE)

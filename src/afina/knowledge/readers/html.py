@@ -88,7 +88,8 @@ class _Reading(HTMLParser):
                     break
         if self._heading is not None and re.fullmatch("h[1-6]", tag):
             self._end_heading()
-        self._break(tag)
+        if tag not in CELLS:
+            self._break(tag)
 
     def handle_data(self, data: str) -> None:
         if self._open and self._open[-1][0] == "title" and len(self._title) < 100:
