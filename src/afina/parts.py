@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Protocol
 from pydantic import BaseModel, ValidationError
 
 from afina import plugins
+from afina.config import FILE, Config
 from afina.contracts import Answerer, Control, Demonstrations, Embedder, Gather, Retriever
 from afina.domain.answer import Piece
 from afina.domain.artefact import Recipe, Stage
@@ -80,6 +81,33 @@ def first_fault(invalid: ValidationError, names: Sequence[str]) -> str:
     if fault["type"] == "missing":
         return f'"{key}" must be given'
     return f'"{key}" is {fault["input"]!r}: {fault["msg"][:1].lower()}{fault["msg"][1:]}'
+
+
+def engine_options(config: Config, name: str, *, local: bool) -> BaseModel:
+    """Options of an engine of afina.toml. local: its model is in files here, so `model` is no option of the backend."""
+    name, used = config.engine(name)
+    local = local and not getattr(plugins.load("engines", used.use), "REMOTE", False)
+    given = {key: value for key, value in used.options.items() if not (local and key == "model")}
+    return options_of("engines", used.use, given, where=f"{FILE}, [engines.{name}]")
+
+
+def embedder_options(config: Config, collection: str) -> BaseModel:
+    used = config.collection(collection).embedder_used
+    return options_of(
+        "knowledge.embedders", used.use, used.options, where=f"{FILE}, [collections.{collection}], embedder"
+    )
+
+
+def retriever_options(config: Config, collection: str) -> BaseModel:
+    used = config.collection(collection).retriever
+    return options_of(
+        "knowledge.retrievers", used.use, used.options, where=f"{FILE}, [collections.{collection}], retriever"
+    )
+
+
+def checker_options(config: Config) -> BaseModel:
+    used = config.citations.checker
+    return options_of("trust.checkers", used.use, used.options, where=f"{FILE}, [citations], checker")
 
 
 def gather_of(stage: Stage, stock: Stock, *, where: str) -> Gather:

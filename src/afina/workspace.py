@@ -14,8 +14,6 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel
-
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
@@ -101,17 +99,10 @@ class Workspace:
         if server is not None:
             return AttachedEngine(url=server.url, token=server.token, engine=name)
         module = plugins.load("engines", used.use)
-        options = self.engine_options(name)
+        options = parts.engine_options(self.config, name, local=self.places.is_local(name))
         place = self.places.remote() if getattr(module, "REMOTE", False) else self.places.of(name, tell=tell)
         engine: Engine = module.build(options, place)
         return engine
-
-    def engine_options(self, name: str) -> BaseModel:
-        """An engine's options as its backend reads them; the model is left to its place if that is in files here."""
-        name, used = self.config.engine(name)
-        local = self.places.is_local(name)
-        given = {k: v for k, v in used.options.items() if not (local and k == "model")}
-        return parts.options_of("engines", used.use, given, where=f"{configs.FILE}, [engines.{name}]")
 
     def embedder(self, name: str | None = None) -> Embedder:
         """The embedder of a collection (of 'docs' without a name), opened when first asked for."""
@@ -121,14 +112,9 @@ class Workspace:
             if used.use in self._embedders:
                 return self._embedders[used.use]
             if key not in self._embedders:
-                options = self.embedder_options(name or DOCS)
+                options = parts.embedder_options(self.config, name or DOCS)
                 self._embedders[key] = plugins.load("knowledge.embedders", used.use).build(options, self.cache)
             return self._embedders[key]
-
-    def embedder_options(self, collection: str) -> BaseModel:
-        used = self.config.collection(collection).embedder_used
-        where = f"{configs.FILE}, [collections.{collection}], embedder"
-        return parts.options_of("knowledge.embedders", used.use, used.options, where=where)
 
     # --- knowledge ---
 
@@ -148,18 +134,13 @@ class Workspace:
         with self._lock:
             if collection not in self._retrievers:
                 self._retrievers[collection] = plugins.load("knowledge.retrievers", used.use).build(
-                    self.retriever_options(collection),
+                    parts.retriever_options(self.config, collection),
                     passages=self.passages,
                     embedder=self.embedder(collection),
                     folder=self.root / INDEXES,
                     collection=collection,
                 )
             return self._retrievers[collection]
-
-    def retriever_options(self, collection: str) -> BaseModel:
-        used = self.config.collection(collection).retriever
-        where = f"{configs.FILE}, [collections.{collection}], retriever"
-        return parts.options_of("knowledge.retrievers", used.use, used.options, where=where)
 
     def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
         """Where the files of an engine's model are; see store/places.py."""
@@ -174,9 +155,7 @@ class Workspace:
         used = self.config.citations.checker
         with self._lock:
             if self._checker is None:
-                where = f"{configs.FILE}, [citations], checker"
-                options = parts.options_of("trust.checkers", used.use, used.options, where=where)
-                self._checker = plugins.load("trust.checkers", used.use).build(options)
+                self._checker = plugins.load("trust.checkers", used.use).build(parts.checker_options(self.config))
             return self._checker
 
     # --- recipes ---

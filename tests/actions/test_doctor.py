@@ -125,6 +125,26 @@ def test_wrong_settings_are_named(root: Path) -> None:
     assert any('no recipe is called "nobody"' in problem for problem in problems(root))
 
 
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ('[engines.big]\nuse = "openai"\nurl = "http://h/v1"\n', '[engines.big]: "model" must be given'),
+        ('[engines.local]\nuse = "openvino"\nthreds = 1\n', '"threds" is not a key here; did you mean "threads"?'),
+        ('[engines.local]\nuse = "opnvino"\n', 'no engines backend is called "opnvino"; did you mean "openvino"?'),
+        ("[collections.c]\nsplit = { max_token = 1 }\n", '[collections.c], split: "max_token" is not a key'),
+        ('[collections.c]\nretriever = { use = "hybrid", fuson = "x" }\n', '"fuson" is not a key here; did you mean'),
+        ('[collections.c]\nembedder = "minlm"\n', 'did you mean "minilm"?'),
+        ('[citations]\nchecker = { use = "overlp" }\n', 'did you mean "overlap"?'),
+    ],
+)
+def test_options_that_a_backend_would_refuse_are_named(root: Path, settings: str, message: str) -> None:
+    (root / "afina.toml").write_text(settings)
+    accept(root, environ={})
+    (found,) = problems(root)
+    assert found.startswith("afina.toml")
+    assert message in found
+
+
 def test_leftovers_of_a_crash_are_notes(root: Path) -> None:
     (root / "artefacts" / "adapter" / ".tmp-1-2").mkdir()
     found = examine(root, environ={})

@@ -7,13 +7,16 @@ when opened), files that no part of Afina wrote, and, while the database is in u
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from afina import config as configs
+from afina import parts
+from afina.actions.ingest import split_options
 from afina.domain.ask import Scope
 from afina.domain.progress import Progress, Tell, silent
 from afina.errors import BrokenArtefact, ConfigError, StoreError, UsageError
@@ -172,7 +175,7 @@ def _about_stored(root: Path, config: configs.Config) -> Stored:
         loose = [folder.relative_to(root) for folder in artefacts.unrecorded(store, root)]
         notes = [f"{folder}: no row names it; left by a crash, safe to remove" for folder in loose]
         ws = Workspace(root, config, store, cache=root, scope=Scope(), engines={}, embedders={})
-        problems += [*certificates.problems(store, root), *_recipe_problems(ws)]
+        problems += [*certificates.problems(store, root), *_option_problems(ws), *_recipe_problems(ws)]
         return Stored(tuple(problems), tuple(notes), _served(ws), sum(len(artefact.files) for artefact in kept))
     except StoreError as error:
         return Stored((f"{DATABASE}: {error}",))
@@ -201,6 +204,22 @@ def _recipe_problems(ws: Workspace) -> Iterator[str]:
             ws.check(ws.recipe(name))
         except UsageError as error:
             yield f"{configs.FILE if name in ws.config.recipes else DATABASE}: {error}"
+
+
+def _option_problems(ws: Workspace) -> Iterator[str]:
+    """Options of engines and collections that their backends would refuse."""
+    checks: list[Callable[[], object]] = [partial(parts.checker_options, ws.config)]
+    for name in ws.config.engines:
+        checks.append(partial(parts.engine_options, ws.config, name, local=ws.places.is_local(name)))
+    for name in ws.config.collections:
+        checks.append(partial(parts.embedder_options, ws.config, name))
+        checks.append(partial(parts.retriever_options, ws.config, name))
+        checks.append(partial(split_options, ws, name))
+    for check in checks:
+        try:
+            check()
+        except UsageError as error:
+            yield str(error) if str(error).startswith(configs.FILE) else f"{configs.FILE}: {error}"
 
 
 def _served(ws: Workspace) -> tuple[Served, ...]:
