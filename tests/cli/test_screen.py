@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress as Bars
 
 from afina.cli import _screen
-from afina.cli._screen import BarTell, Pace, PlainTell, duration, say_json, table, telling
+from afina.cli._screen import BarTell, Pace, PlainTell, duration, number, say_json, table, telling
 from afina.domain.progress import Progress
 
 
@@ -65,6 +65,11 @@ def test_progress_goes_to_stderr_only(capsys: pytest.CaptureFixture[str]) -> Non
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "read: 1/1 files\n"
+
+
+@pytest.mark.parametrize(("value", "text"), [(120000.0, "120000"), (0.000103, "0.00"), (1.25, "1.25"), (3, "3")])
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.4, "0 s"), (59.4, "59 s"), (125, "2 min 05 s"), (4200, "1 h 10 min")])

@@ -71,7 +71,7 @@ class Pace:
         self._first = progress.done if self._first is None else self._first
         elapsed = self._clock() - self._started
         rate = (progress.done - self._first) / elapsed if elapsed > 0 else 0.0
-        count = f"{progress.done:g}" + (f"/{progress.total:g}" if progress.total else "")
+        count = number(progress.done) + (f"/{number(progress.total)}" if progress.total else "")
         parts = [f"{count} {progress.unit}".strip()] if progress.done or progress.total else []
         if rate:
             parts.append(f"{rate:.3g}/s")
@@ -137,6 +137,11 @@ class BarTell:
         for task in self._bars.tasks:
             if task.total is None:
                 self._bars.update(task.id, total=1, completed=1)
+
+
+def number(value: float) -> str:
+    """'12000', '0.25'."""
+    return f"{value:.0f}" if value == round(value) else f"{value:.2f}"
 
 
 def duration(seconds: float) -> str:
