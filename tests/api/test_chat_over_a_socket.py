@@ -188,6 +188,10 @@ WRONG: dict[str, tuple[dict[str, object], str]] = {
     "bias": ({"logit_bias": {"a": 1}}, "logit_bias"),
     "two limits": ({"max_tokens": 5, "max_completion_tokens": 6}, "max_tokens"),
     "stream_options": ({"stream_options": {"include_usage": True}}, "stream_options"),
+    "padding": (
+        {"stream": True, "stream_options": {"include_obfuscation": True}},
+        "stream_options.include_obfuscation",
+    ),
     "role": ({"messages": [{"role": "robot", "content": "x"}]}, "messages[0].role"),
     "no content": ({"messages": [{"role": "user"}]}, "messages[0].content"),
     "image": (

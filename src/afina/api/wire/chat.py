@@ -100,6 +100,8 @@ def ask_from(request: ChatRequest, *, project: str) -> Ask:
     refuse_unsupported(request.model_extra or {})
     if request.stream_options is not None and not request.stream:
         raise BadRequest("stream_options goes with stream: true", param="stream_options")
+    if request.stream_options is not None and request.stream_options.include_obfuscation:
+        raise Unsupported("chunks are never padded; leave it out", param="stream_options.include_obfuscation")
     sampling = sampling_from(request)
     return Ask(
         Scope(project=project, user=request.user or request.safety_identifier),
