@@ -31,7 +31,7 @@ def test_suffixes_have_readers() -> None:
 def test_a_file_is_read(reading: Reading) -> None:
     parsed = reading.read("# Título\n\nUna línea.".encode(), "a.md")
     assert parsed.title == "Título"
-    assert parsed.headings == ((2, 1, "Título"),)
+    assert parsed.headings == ((0, 1, "Título"),)
 
 
 def test_unknown_formats_are_named(reading: Reading) -> None:

@@ -101,6 +101,7 @@ class OpenAIEmbedder:
             body["dimensions"] = self._options.dimensions
         for attempt in range(self._options.retries + 1):
             last = attempt == self._options.retries
+            wait = min(0.5 * 2**attempt, LONGEST_WAIT_S)
             try:
                 response = self._client.post("embeddings", json=body)
             except httpx2.TimeoutException as error:
@@ -112,8 +113,8 @@ class OpenAIEmbedder:
             else:
                 if response.status_code not in RETRIABLE or last:
                     return self._json(response)
-                self._sleep(_asked_wait(response))
-            self._sleep(min(0.5 * 2**attempt, LONGEST_WAIT_S))
+                wait = max(wait, _asked_wait(response))
+            self._sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     def _json(self, response: httpx2.Response) -> Any:

@@ -35,10 +35,7 @@ def _headings(text: str, body_start: int) -> list[tuple[int, int, str]]:
         words = _words(inline)
         if opening.type != "heading_open" or opening.map is None or not words:
             continue
-        line_start = starts[opening.map[0]]
-        at = text.find(words, line_start)
-        near = at if line_start <= at < starts[min(opening.map[1], len(starts) - 1)] else line_start
-        found.append((near, int(opening.tag[1:]), words))
+        found.append((starts[opening.map[0]], int(opening.tag[1:]), words))
     return found
 
 
