@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from afina.api.running import Run, Runs
 from afina.api.sse import PING, event_stream, written
 from afina.api.streams import Streamed
 from afina.api.wire.answers import Head, Heard, annotations, extras, usage_of
+from afina.api.wire.chat import HINTS, ONLY, ChatRequest
+from afina.cli import main
 from afina.domain.answer import Assembled, Chose, Cited, Finish, Piece, Sources, Text, Used
 from afina.domain.document import Found, Passage
 from afina.errors import EngineError
@@ -203,3 +206,11 @@ def test_lines_are_closed_when_the_client_leaves() -> None:
 
     asyncio.run(leave())
     assert closed == ["lines"]
+
+
+def test_the_page_on_the_api_names_every_field_and_route() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "api.md").read_text()
+    for name in (*ChatRequest.model_fields, *ONLY, *HINTS):
+        assert f"`{name}`" in page, name
+    for code in main.EXIT_CODES.values():
+        assert f"| {code} |" in page
