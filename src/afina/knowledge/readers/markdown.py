@@ -25,7 +25,7 @@ def read(data: bytes, name: str, /) -> Parsed:
 
 
 def _headings(text: str, body_start: int) -> list[tuple[int, int, str]]:
-    """Those at the top level of the document, lists and quotes included."""
+    """Those at the top level of the document, lists and quotes included; each where its line starts, marks and all."""
     starts = [body_start]
     for line in text[body_start:].split("\n"):
         starts.append(starts[-1] + len(line) + 1)
