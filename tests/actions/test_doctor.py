@@ -14,9 +14,11 @@ from afina.actions.doctor import Version, accept, examine
 from afina.actions.initialise import initialise
 from afina.domain.artefact import Kind, Recipe, Stage
 from afina.domain.ask import Scope
+from afina.domain.certificate import Certificate, Figures
 from afina.errors import ConfigError
-from afina.store import artefacts, recipes
+from afina.store import artefacts, certificates, recipes
 from afina.store.db import open_store
+from afina.trust.setup import setup_of
 from afina.workspace import open_workspace
 
 
@@ -32,6 +34,11 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for kind in artefacts.KINDS:
         (made / "config.json").write_text(json.dumps({"kind": kind}))
         artefacts.put(store, root, Scope(), kind=kind, name="law", folder=made, meta={})
+    law = artefacts.find(store, Scope(), "adapter", "law").digest
+    setup = setup_of(use="openvino", options={}, serving="")
+    held = Certificate(law, "b" * 64, "openvino", "transformers", setup, {"torch": "2"}, {}, Figures(), (), 1.0, 1.0)
+    certificates.save(store, root, held)
+    certificates.keep_reading(store, root, "c" * 64, {"scored": [1.5]})
     recipes.put(store, Scope(), Recipe("stored", "local", gather=(Stage("prompt", {"instructions": "Hi."}),)))
     store.close()
     index = root / "cache" / "index" / "ab" / "1"
@@ -60,12 +67,15 @@ def test_a_sound_workspace_is_sound(root: Path) -> None:
     assert found.checked["files of artefacts"] == 2 * len(artefacts.KINDS)
     assert found.checked["folders of cache"] == 1
     assert [s.model for s in found.served] == ["stored", "documents", "law", "bundled-135m"]
+    assert [s.certificate for s in found.served] == ["none yet", "none yet", "holds", "none yet"]
 
 
 def test_one_flipped_byte_in_any_file_is_seen_and_named(root: Path) -> None:
     rng = random.Random(13)
     files = sorted(path for path in root.rglob("*") if path.is_file())
-    assert {"afina.toml", "afina.db", "afina.db.seal", "ids.npy", "manifest.json"} <= {f.name for f in files}
+    assert {"afina.toml", "afina.db", "afina.db.seal", "ids.npy", "manifest.json", f"{'c' * 64}.json"} <= {
+        f.name for f in files
+    }
     for file in files:
         data = file.read_bytes()
         for at in {0, len(data) - 1, *(rng.randrange(len(data)) for _ in range(2))}:

@@ -65,6 +65,18 @@ def test_a_missing_database_is_named_and_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "afina.db").exists()
 
 
+def test_an_emptied_and_a_cut_database_are_named(path: Path) -> None:
+    data = path.read_bytes()
+    for left in (b"", data[:50], data[: len(data) // 2]):
+        for sealed in (True, False):
+            path.write_bytes(left)
+            if not sealed:
+                break_seal(path)
+            problems = database_problems(path)
+            assert problems, f"{len(left)} bytes"
+            assert problems[0].startswith("afina.db: ")
+
+
 def test_every_flip_in_a_closed_database_is_seen(path: Path) -> None:
     data = path.read_bytes()
     rng = random.Random(11)

@@ -17,6 +17,7 @@ from pathlib import Path
 from afina import config as configs
 from afina import parts
 from afina.actions.ingest import split_options
+from afina.domain.artefact import Recipe
 from afina.domain.ask import Scope
 from afina.domain.progress import Progress, Tell, silent
 from afina.errors import BrokenArtefact, ConfigError, StoreError, UsageError
@@ -24,6 +25,7 @@ from afina.store import artefacts, certificates, meta, running
 from afina.store.checks import database_problems, is_sealed
 from afina.store.db import Store, open_store, sqlite
 from afina.store.manifests import manifest_problems
+from afina.trust.setup import refusal, setup_of
 from afina.workspace import DATABASE, Workspace
 
 FLOORS = {
@@ -71,7 +73,7 @@ class Version:
 class Served:
     """A model name and what answers under it. base: digest of its files, '' until they are made, or if remote.
 
-    certificate: 'holds', 'none yet', 'not needed' (remote), or why it does not hold.
+    certificate: 'holds', 'none yet' (also for what is elsewhere), or why it does not hold.
     """
 
     model: str
@@ -229,22 +231,23 @@ def _served(ws: Workspace) -> tuple[Served, ...]:
             recipe = ws.recipe(name)
             engine, used = ws.config.engine(recipe.engine)
             base = ws.places.digest_of("base", engine)
-            holds = _certificate(ws, used.use, base, recipe.adapter)
+            holds = _certificate(ws, recipe, base) if base or recipe.adapter else "none yet"
             found.append(Served(name, engine, used.use, base, recipe.adapter, holds))
     return tuple(found)
 
 
-def _certificate(ws: Workspace, use: str, base: str, adapter: str | None) -> str:
-    """Whether the certificate of what an engine serves holds."""
-    if not base and not adapter:
-        return "none yet"
+def _certificate(ws: Workspace, recipe: Recipe, base: str) -> str:
+    """Whether the certificate of what an engine serves holds, or why not."""
+    engine, used = ws.config.engine(recipe.engine)
+    adapter = recipe.adapter and artefacts.find(ws.store, ws.scope, "adapter", recipe.adapter).digest
+    setup = setup_of(use=used.use, options=used.options, serving=ws.places.digest_of("serving", engine))
     try:
-        found = certificates.load(ws.store, ws.root, artefact=adapter or base, engine=use)
+        found = certificates.load(ws.store, ws.root, artefact=adapter or base, engine=used.use)
     except BrokenArtefact as broken:
         return str(broken)
     if found is None:
         return "none yet"
-    return "holds" if found.passed else f"refused: {found.reasons[0]}"
+    return refusal(found, setup=setup, name=recipe.name, engine=engine) or "holds"
 
 
 def _cached(root: Path) -> list[Path]:

@@ -64,6 +64,8 @@ def _inside(store: Store) -> list[str]:
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version > len(migrations()):
             return [f"{name}: version {version}, this Afina knows {len(migrations())}; upgrade Afina"]
+        if version == 0:
+            return [f"{name}: it holds no tables; it was emptied, or never filled"]
         broken = [row[0] for row in db.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
         found += [f"{name}: {' '.join(str(line).split())}" for line in broken]
         loose = db.execute("PRAGMA foreign_key_check").fetchall()
