@@ -88,6 +88,8 @@ def test_names_resolve_in_order(ws: Workspace, tmp_path: Path) -> None:
     assert ws.recipe("live") == ws.recipe("law")
     assert ws.recipe("grande").engine == "large"
     assert [r.name for r in ws.recipes()] == ["live", "stored", "polite", "routed", "law", "grande", "bundled-135m"]
+    recipes.point(ws.store, ws.scope, "dangling", "gone")
+    assert "dangling" not in [r.name for r in ws.recipes()]
     recipes.put(ws.store, ws.scope, Recipe("polite", "large"))
     assert ws.recipe("polite").engine == "large", "what was promoted at run time goes before the file"
     with pytest.raises(NotFound, match='did you mean "polite"'):

@@ -165,8 +165,9 @@ class Workspace:
         return recipe_called(self.store, self.scope, self.config, name)
 
     def recipes(self) -> list[Recipe]:
-        """Everything that a request may name as its model; the name is that name."""
-        return [replace(self.recipe(name), name=name) for name in self.model_names()]
+        """Everything that a request may name as its model; the name is that name. Aliases of nothing are left out."""
+        found = [(name, self._composed(name)) for name in self.model_names()]
+        return [replace(recipe, name=name) for name, recipe in found if recipe is not None]
 
     def model_names(self) -> list[str]:
         return model_names(self.store, self.scope, self.config)

@@ -1,4 +1,4 @@
-"""Look over a workspace: every byte of every kind of file, versions, and which engine serves what. Changes nothing.
+"""Look over a workspace: every byte of every kind of file, versions, and which engine serves what. Repairs nothing.
 
 Covered: afina.toml (against the text last accepted), afina.db with its log and seal, every artefact, every
 certificate, every file below cache/, server.json. Not covered: the scratch memory of SQLite (afina.db-shm, rebuilt
