@@ -23,11 +23,14 @@ def _clause(kind: str, pattern: str, *ways: str) -> Clause:
     return Clause(kind, re.compile(pattern), ways)
 
 
-_EN_SUBJECT = r"(?P<s>(?:The|An?|Our|Each|Every|All|This|[A-Z][\w'-]+)(?: [\w'-]+){0,6}?)"
+_EN_SUBJECT = (
+    r"(?P<s>(?:The|An?|Our|Each|Every|All|(?!(?:This|That|It|There|If|When|You|They|We|He|She|I)\b)[A-Z][\w'-]+)"
+    r"(?: (?!(?:and|is|are|was|were|that|which|has|have)\b)[\w'-]+){0,6}?)"
+)
 _EN_MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
 _EN_DATE = rf"(?:\d{{1,2}} )?(?:{_EN_MONTH})(?: \d{{1,2}})?(?:,? \d{{4}})?|1[5-9]\d\d|20\d\d"
 _EN_COUNT = rf"{NUMBER}|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|thirty"
-_EN_NAME = r"[A-Z][\w'-]+(?: (?:(?:de|von|van|of) )?[A-Z][\w'-]+){1,3}"
+_EN_NAME = r"(?!(?:The|An?|This|Each|Every)\b)[A-Z][\w'-]+(?: (?:(?:de|von|van|of) )?[A-Z][\w'-]+){1,3}"
 
 ENGLISH = (
     _clause(
@@ -73,17 +76,18 @@ ENGLISH = (
         "What {be} {s}?",
         "What kind of thing {be} {s}?",
     ),
-    _clause(
-        "called",
-        r"\b(?:called|named|known as) (?:the |an? )?(?P<answer>[\"'A-Z*`][^.;:,()]{2,40}?)(?=[.;:,(])",
-        "What name is given to it: {about}?",
-    ),
 )
 
-_ES_SUBJECT = r"(?P<s>(?:El|La|Los|Las|Un|Una|Cada|Nuestr[oa]s?|[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+)(?: [\wáéíóúüñ]+){0,6}?)"
+_ES_SUBJECT = (
+    r"(?P<s>(?:El|La|Los|Las|Un|Una|Cada|Nuestr[oa]s?|[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+)"
+    r"(?: (?!(?:y|es|son|que|se|no|tiene|dura)\b)[\wáéíóúüñ]+){0,6}?)"
+)
 _ES_DATE = r"\d{1,2} de [a-z]+(?: de \d{4})?|1[5-9]\d\d|20\d\d"
 _ES_COUNT = rf"{NUMBER}|dos|tres|cuatro|cinco|seis|siete|ocho|nueve|diez|once|doce|veinte|treinta"
-_ES_NAME = r"[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+(?: (?:de(?: la| los| las)? |del )?[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+){1,3}"
+_ES_NAME = (
+    r"(?!(?:El|La|Los|Las|Un|Una|Cada)\b)[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+"
+    r"(?: (?:de(?: la| los| las)? |del )?[A-ZÁÉÍÓÚÑ][\wáéíóúñ]+){1,3}"
+)
 
 SPANISH = (
     _clause(
@@ -138,7 +142,9 @@ BY_LANGUAGE: Mapping[str, tuple[Clause, ...]] = {"en": ENGLISH, "es": SPANISH}
 _BASE = {"has": "have"}
 _CELLS = re.compile(r"^\s*\|(.+)\|\s*$")
 _RULE = re.compile(r"^[\s|:-]+$")
-_ENTRY = re.compile(r"^\s*[-*•] \**([^:*|]{3,50}?)\**: (.{2,70}?)\.?\s*$")
+_ENTRY = re.compile(
+    r"^\s*[-*•] \**([^:*|()]{3,50}?)\**: (.{2,70}?)(?:\.\s*$|\s*$(?=\n\s*[-*•]|\n\s*\n|\n?\Z))", re.MULTILINE
+)
 ROW_WAYS = {
     "en": ("What is the {column} of {row}?", "Which {column} does {row} have?", "{column} for {row}?"),
     "es": ("¿Qué {column} tiene {row}?", "¿Cuál es, para {row}, este dato: {column}?", "¿{column} de {row}?"),
@@ -155,7 +161,7 @@ def by_clause(source: Source, dice: Random) -> Iterator[Draft]:
         for clause in BY_LANGUAGE.get(source.passage.lang, ENGLISH):
             found = clause.pattern.search(sentence)
             if found and short(found["answer"]):
-                parts = _parts(found.groupdict(), sentence)
+                parts = _parts(found.groupdict())
                 yield Draft(one_of(clause.ways, dice, **parts), found["answer"].strip(" *`\"'"), found[0], clause.kind)
 
 
@@ -180,13 +186,12 @@ def by_table(source: Source, dice: Random) -> Iterator[Draft]:
 def by_entry(source: Source, dice: Random) -> Iterator[Draft]:
     """List items of the form 'term: what holds for it'."""
     ways = ENTRY_WAYS.get(source.passage.lang, ENTRY_WAYS["en"])
-    for line in source.passage.text.splitlines():
-        found = _ENTRY.match(line)
-        if found and short(found[2]):
+    for found in _ENTRY.finditer(source.passage.text):
+        if short(found[2]):
             yield Draft(one_of(ways, dice, term=found[1].strip()), found[2].strip(), found[2].strip(), "entry")
 
 
-def _parts(groups: dict[str, str | None], sentence: str) -> dict[str, str]:
+def _parts(groups: dict[str, str | None]) -> dict[str, str]:
     parts = {name: (value or "") for name, value in groups.items()}
     for name in ("s", "c"):
         if name in parts:
@@ -194,5 +199,4 @@ def _parts(groups: dict[str, str | None], sentence: str) -> dict[str, str]:
     verb = parts.get("v", "")
     parts["base"] = _BASE.get(verb, verb.removesuffix("s"))
     parts["cuantos"] = "Cuántas" if re.search(r"(?:as|ones|dades)$", parts.get("n", "")) else "Cuántos"
-    parts["about"] = lowered(" ".join(sentence.split()[:8]))
     return parts

@@ -11,14 +11,16 @@ _ARGUMENT = re.compile(r"(?:^|, )(\w+)=('[^']*'|\"[^\"]*\"|-?\d[\w.]*|True|False
 _NAME = re.compile(r"^[A-Za-z_]\w*(?:\.\w+)+$")
 _RAISES = re.compile(
     r"\b[Rr]ais(?:es?|ing) (?:an? |the )?`*(\w*(?:Error|Exception|Warning|Exit|Interrupt))`*"
-    r"(?: exception)?(?: (?:if|when) ([^.;,()]{6,70}))?"
+    r"(?: exception)?(?: (?:if|when) ([^.;,()]{6,80})(?=[.;,()]|$))?"
 )
 _RAISED = re.compile(
     r"\b(?:[Ii]f|[Ww]hen) ([^.;,]{6,70}),? (?:then )?(?:an? |the )?`*(\w+(?:Error|Exception))`*"
     r"(?: exception)? (?:is|will be|gets) (?:raised|thrown)"
 )
 _RETURNS = re.compile(r"^Returns? ((?:an? |the )?[^.;,:()]{2,70}?)(?: (if|when|for) ([^.;,:()]{4,60}))?[.;,:]")
-_DEFAULT = re.compile(r"\b(\w{3,}) \((?:the )?default(?:s to|:| is|=)?\s*([^()\s][^()]{0,30})\)")
+_DEFAULT = re.compile(
+    r"\b(?!(?:and|the|for|with|that)\b)(\w{3,}) \((?:the )?default(?:s to|:| is|=)?\s*([^()\s][^()]{0,30})\)"
+)
 _DEFAULTS = re.compile(r"\*{0,2}`{0,2}(\w{3,})`{0,2}\*{0,2} defaults to `*\*?([\w.'\"-]+[\w'\"])")
 _BY_DEFAULT = re.compile(r"^([A-Z][^.;,]{3,50}?) (?:is|are) ([\w.'-]+(?: [\w.'-]+){0,2}) by default\b")
 
@@ -79,7 +81,7 @@ WORDS = {
 def by_what_it_does(source: Source, dice: Random) -> Iterator[Draft]:
     """'Wrap a single paragraph of text, ...' under textwrap.wrap(...): 'How do I wrap a single paragraph of text?'"""
     name = _name(source)
-    if name is None or not source.sentences or not source.passage.text.lstrip().startswith(source.sentences[0][:12]):
+    if name is None or not source.sentences:
         return
     found = re.match(r"^(\w+) ([^.;:,()]{6,90})", source.sentences[0])
     verb = _base_form(found[1]) if found else None
@@ -107,7 +109,7 @@ def by_default_argument(source: Source, dice: Random) -> Iterator[Draft]:
     )
     for arg, value in _ARGUMENT.findall(found[2]):
         bare = value.strip("'\"")
-        if value in ("None", "True", "False") and dice.random() < 0.8:
+        if value in ("None", "True", "False") and dice.random() < 0.93:
             continue
         if bare.strip():
             yield Draft(one_of(ways, dice, arg=arg, name=_called(found[1], dice)), bare, f"{arg}={value}", "default")

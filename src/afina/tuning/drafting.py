@@ -23,7 +23,8 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A passage as patterns read it. text: white space folded. sentences: of it. leaf: its nearest heading."""
+    """A passage as patterns read it. text: without its heading, white space folded. sentences: of it.
+    leaf: its nearest heading."""
 
     passage: Passage
     text: str
@@ -39,9 +40,12 @@ _BLOCK = re.compile(r"\n\s*\n|\n(?=\s*(?:[-*•|>]|\d+[.)])\s)")
 
 
 def source_of(passage: Passage) -> Source:
+    leaf = passage.heading.rpartition(" > ")[2]
     blocks = [folded(block) for block in _BLOCK.split(passage.text)]
-    sentences = tuple(s for block in blocks for s in _SENTENCE.split(block) if s)
-    return Source(passage, folded(passage.text), sentences, passage.heading.rpartition(" > ")[2])
+    # The heading stands above the passage already; in its text it would make every answer in it ambiguous.
+    body = [block for block in blocks if block and block.lstrip("# ") != folded(leaf)]
+    sentences = tuple(s for block in body for s in _SENTENCE.split(block) if s)
+    return Source(passage, " ".join(body), sentences, leaf)
 
 
 def folded(text: str) -> str:

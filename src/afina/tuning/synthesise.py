@@ -87,6 +87,7 @@ class Rows:
         self._allowed = {passage.id for passage in self.passages}
         self._drafts = self._drafted()
         self._questions: list[frozenset[str]] = []
+        self._kinds: Counter[str] = Counter()
         self._made = self._unanswered = 0
         for seed in self._seeds():
             for row in self._list(seed):
@@ -94,6 +95,7 @@ class Rows:
                     return
                 self._made += 1
                 self._unanswered += not row.answerable
+                self._kinds[row.kind] += 1
                 yield row
 
     def _drafted(self) -> dict[str, list[Draft]]:
@@ -155,10 +157,10 @@ class Rows:
         return [right, *(passage for passage in near if passage.id != right.id)][:size]
 
     def _others(self, seed: Asked, sources: Sequence[Passage]) -> list[Asked]:
-        """More questions that the list answers."""
+        """More questions that the list answers, the kinds asked least so far first."""
         more = [Asked(d, p) for p in sources for d in self._drafts[p.id][:3] if d.question != seed.draft.question]
         self._dice.shuffle(more)
-        return more
+        return sorted(more, key=lambda asked: self._kinds[asked.draft.kind])
 
     def _absent(self, near: Sequence[Passage], sources: Sequence[Passage]) -> Asked | None:
         """A question about a passage that search nearly showed: the list looks right and does not answer it."""
