@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -146,6 +146,7 @@ def versions() -> tuple[Version, ...]:
     return (Version("sqlite", sqlite.sqlite_version, SQLITE_FLOOR), *found)
 
 
+@cache
 def _installed(package: str) -> str:
     try:
         return version(package)
