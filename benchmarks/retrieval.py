@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("AFINA_DATA"), help="folder of the collections")
     parser.add_argument("--sets", nargs="*", default=list(PEERS))
     parser.add_argument("--tokens", type=int, default=512, help="budget of a passage")
+    parser.add_argument("--weights", type=float, nargs="*", default=[], help="measure these fixed weights too")
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
     parser.add_argument("--scale", type=int, help="measure speed over so many passages instead")
     parser.add_argument("--query", type=Path, help=argparse.SUPPRESS)
@@ -61,13 +62,13 @@ def main() -> None:
         scale(Path(given.data), given.scale)
     else:
         for name in given.sets:
-            quality(Path(given.data) / name, tokens=given.tokens, cache=given.cache)
+            quality(Path(given.data) / name, tokens=given.tokens, cache=given.cache, weights=given.weights)
 
 
 # --- quality ---
 
 
-def quality(folder: Path, *, tokens: int, cache: Path | None) -> None:
+def quality(folder: Path, *, tokens: int, cache: Path | None, weights: Sequence[float]) -> None:
     embedder = minilm.build(minilm.Options(), Path())
     with tempfile.TemporaryDirectory() as place:
         collections = Collections(open_store(Path(place) / "afina.db"))
@@ -81,7 +82,7 @@ def quality(folder: Path, *, tokens: int, cache: Path | None) -> None:
         print(f"\n{folder.name}: {passages} passages, stored in {time.perf_counter() - started:.0f} s", flush=True)
         ways: dict[str, dict[str, Any]] = {
             "bm25": {"fusion": "lexical"}, "dense": {"fusion": "dense"}, "reciprocal": {"fusion": "reciprocal"},
-            "convex, chosen": {}, **{f"convex, {w:.1f}": {"weight": w} for w in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)},
+            "convex, chosen": {}, **{f"convex, {w:.2f}": {"weight": w} for w in weights},
         }  # fmt: skip
         questions, judged = questions_of(folder)
         for way, options in ways.items():
