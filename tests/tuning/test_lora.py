@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
@@ -78,7 +79,7 @@ def test_packed_losses_and_gradients_are_those_of_single_rows(base: Path) -> Non
             losses = packed_losses(model, batch_of(packs, device=device, dtype=torch.float32))
         else:
             losses = plain_losses(model, packs, device=device)
-        losses.sum().backward()
+        losses.sum().backward()  # type: ignore[no-untyped-call]
         gradients.append((losses.detach(), [p.grad for p in model.parameters() if p.requires_grad]))
     torch.testing.assert_close(gradients[0][0], gradients[1][0], rtol=1e-4, atol=1e-5)
     for plain, fast in zip(gradients[0][1], gradients[1][1], strict=True):
@@ -152,7 +153,7 @@ def test_a_time_limit_shortens_the_plan_and_the_rate_still_falls_to_zero(
     base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter(range(0, 10**6, 1))
-    monkeypatch.setattr(lora.time, "perf_counter", lambda: float(next(clock)))
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
     options = replace(OPTIONS, epochs=40, max_minutes=2.0, held_out_times=0, checkpoint_steps=1000)
     told = steps(fitted(base, tmp_path, options))
     assert told[0].of == 240

@@ -34,11 +34,13 @@ def passage(text: str, *, heading: str = "", lang: str = "en", name: str = "doc.
     return Passage(f"p{number}-{name}", f"d-{name}", name, text, 0, len(text), heading=heading, lang=lang)
 
 
-def drafts(text: str, **about: str) -> dict[str, str]:
+def drafts(text: str, *, heading: str = "", lang: str = "en") -> dict[str, str]:
     """Answer -> question, over several throws of the dice."""
     found: dict[str, str] = {}
     for seed in range(30):
-        found.update({d.answer: d.question for d in drafts_of(passage(text, **about), PATTERNS, Random(seed))})
+        found.update(
+            {d.answer: d.question for d in drafts_of(passage(text, heading=heading, lang=lang), PATTERNS, Random(seed))}
+        )
     return found
 
 

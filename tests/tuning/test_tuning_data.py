@@ -9,7 +9,7 @@ import pytest
 from afina.domain.example import Example
 from afina.domain.message import Message
 from afina.errors import EmptyExamples, InvalidRows, NotFound
-from afina.tuning.data import as_row, examples_of, load_examples
+from afina.tuning.data import as_row, examples_of, load_demonstrations, load_examples
 
 
 def read(*rows: Any) -> list[Example]:
@@ -124,6 +124,16 @@ def test_files(tmp_path: Path) -> None:
         load_examples(path)
     path.write_bytes(b"\xef\xbb\xbf" + json.dumps(chat(("user", "a?"), ("assistant", "á."))).encode() + b"\r\n\r\n")
     assert load_examples(path)[0].answer == "á."
+
+
+def test_demonstrations_show_the_question_without_its_sources(tmp_path: Path) -> None:
+    learnt = Example("e1", (Message("user", "[1] text\n\nWho?"), Message("assistant", "Me")), "list")
+    plain = Example("e2", (Message("user", "Where?"), Message("assistant", "Here")), "g")
+    path = tmp_path / "rows.jsonl"
+    path.write_text(as_row(learnt, question="Who?", document="d.md") + "\n\n" + as_row(plain) + "\n")
+    bare = Example("e1", (Message("user", "Who?"), Message("assistant", "Me")), "d.md")
+    assert load_demonstrations(path, {"e1", "e2"}) == [bare, plain]
+    assert load_demonstrations(path, {"e2"}) == [plain]
 
 
 def test_written_rows_read_back() -> None:

@@ -21,7 +21,7 @@ from afina.domain.example import Example
 from afina.domain.progress import Progress, Tell, silent
 from afina.errors import BadRequest, ConfigError, EmptyExamples, NotFound, Unsupported, nearest
 from afina.store import artefacts
-from afina.tuning.data import load_examples
+from afina.tuning.data import load_demonstrations, load_examples
 from afina.tuning.splits import Split, distinct, split, without_overlap
 from afina.workspace import Workspace
 
@@ -83,6 +83,8 @@ def tune(
 ) -> Artefact:
     """Learn the answers of a JSONL file; what comes out is stored and answers under `name` once it is certified.
 
+    The rows that were learnt are kept as a set of examples of the same name, so that showing them can be compared.
+
     held_out: share of the groups to measure on, or a file of its own. options: those of the method. resume: go on from
     the last checkpoint of the same data and options, if there is one. certify: off leaves the name without a
     certificate, so that it does not answer until `verify` made one.
@@ -104,6 +106,7 @@ def tune(
     artefact = artefacts.put(
         ws.store, ws.root, ws.scope, kind="adapter", name=name, folder=final.folder, meta=_meta(run, final)
     )
+    ws.demonstrations.put(ws.scope, name, load_demonstrations(path, {example.id for example in parts.train}))
     shutil.rmtree(out)
     if certify:
         _certify(ws, name, run.engine, tell)

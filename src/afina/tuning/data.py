@@ -6,7 +6,7 @@ answers to learn becomes one example for each, so nothing is lost. Other keys of
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -31,7 +31,7 @@ def load_examples(path: Path) -> list[Example]:
     """
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
-    return examples_of(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), name=path.name)
+    return examples_of(_lines(path), name=path.name)
 
 
 def examples_of(lines: Iterable[bytes], *, name: str) -> list[Example]:
@@ -177,6 +177,26 @@ def _with_own_ids(examples: list[Example]) -> list[Example]:
         name = example.id if seen[example.id] == 1 else f"{example.id}-{seen[example.id]}"
         told.append(example if name == example.id else Example(name, example.messages, example.group))
     return told
+
+
+def load_demonstrations(path: Path, ids: Collection[str]) -> list[Example]:
+    """The rows with these ids as examples to show. A row with a "question" is shown as that question and its answer,
+    without the sources it is learnt with, and belongs to the "document" that answers it.
+    """
+    rows = {row.get("id"): row for row in map(json.loads, filter(bytes.strip, _lines(path)))}
+    return [_demonstration(example, rows.get(example.id, {})) for example in load_examples(path) if example.id in ids]
+
+
+def _demonstration(example: Example, row: Mapping[str, Any]) -> Example:
+    question = row.get("question")
+    if not isinstance(question, str) or not question:
+        return example
+    turns = (Message("user", question), Message("assistant", example.answer))
+    return Example(example.id, turns, str(row.get("document") or example.group))
+
+
+def _lines(path: Path) -> list[bytes]:
+    return path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n")
 
 
 def as_row(example: Example, **more: Any) -> str:

@@ -55,9 +55,11 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Synthetic:
-    """A row. span: (start, end) of the answer in the text of its passage, None where it stands in the heading."""
+    """A row. question: as it is asked, without sources. document, passage: of the right passage, shown or not.
+    span: (start, end) of the answer in that passage's text, None where it stands in the heading or is not shown."""
 
     example: Example
+    question: str
     kind: str
     document: str
     passage: str
@@ -195,7 +197,9 @@ class Rows:
         name = content_id("syn", *(message.content for message in messages))
         example = Example(name, messages, group)
         span = span_of(asked.passage.text, asked.draft) if answerable else None
-        return Synthetic(example, asked.draft.kind, asked.passage.document, asked.passage.id, span, answerable)
+        return Synthetic(
+            example, asked.draft.question, asked.draft.kind, asked.passage.document, asked.passage.id, span, answerable
+        )
 
 
 def span_of(text: str, draft: Draft) -> tuple[int, int] | None:
@@ -217,6 +221,7 @@ def extra_keys(row: Synthetic) -> Mapping[str, object]:
     """What stands beside "messages" in the file."""
     span = list(row.span) if row.span else None
     return {
+        "question": row.question,
         "document": row.document,
         "passage": row.passage,
         "span": span,

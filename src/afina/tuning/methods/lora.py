@@ -35,8 +35,8 @@ from afina.tuning.methods._state import FINISHED, drop_older, folder_digest, rea
 from afina.tuning.packing import Pack, epoch_of, groups_of, pack_of
 from afina.tuning.schedule import Plan, Shape, steps_that_fit
 
-PROBE_STEPS, WARM_STEPS = 8, 2
-"""Steps after which speed is known, and those at the start that do not count for it."""
+WARM_STEPS, PROBE_STEPS, PROBE_EVERY = 1, (3, 8), 10
+"""Steps that do not count for speed, those after which it is first measured, and how often after that."""
 SAVING_S = 5.0
 COUNTED = ("step", "tokens", "computed", "seconds", "measuring_s", "before", "after")
 """What a checkpoint keeps of how far a run is."""
@@ -187,7 +187,7 @@ class Fitting:
             self.seconds = time.perf_counter() - clock
             if self.step == WARM_STEPS:
                 mark = (self.step, time.perf_counter())
-            if self.step == PROBE_STEPS or self.step % self.options.checkpoint_steps == 0:
+            if self.step in PROBE_STEPS or self.step % PROBE_EVERY == 0:
                 self._fit_into_time((time.perf_counter() - mark[1]) / max(1, self.step - mark[0]))
                 mark = (self.step, time.perf_counter())
             yield Step(self.step, self.plan.steps, loss, self.tokens, self.seconds, self._when_due())
