@@ -148,7 +148,7 @@ def _taken_in(
     total = sum(source.size for source in sources)
     done = 0
     with Reading(limits) as reading:
-        for source in sources:
+        for number, source in enumerate(sources, start=1):
             try:
                 intake.take(source, reading)
             except (UnreadableDocument, MissingExtra) as error:
@@ -156,7 +156,8 @@ def _taken_in(
                 intake.failed.append(failure)
                 tell(Progress("adding", note=f"{failure.name}: {error}"))
             done += source.size
-            tell(Progress("adding", done=done / 1e6, total=total / 1e6, unit="MB", left_s=_left(started, done, total)))
+            left = _left(started, done, total)
+            tell(Progress("adding", done=number, total=len(sources), unit="files", left_s=left))
     intake.flush()
     return intake.result(time.monotonic() - started)
 

@@ -1,9 +1,9 @@
 """How much the words and how much the meaning should count, from questions made of a collection's own passages.
 
 A pseudo-question is a piece of a sentence taken out of a passage; the rest of the passage is what must be found. Real
-questions share some words with what answers them, so a quarter of the sentence's words stays behind (with none
-meaning is favoured, with a half the words are). Every weight is scored on all of them at once; of those hardly to be
-told from the best (paired, half a standard error) the most even mix is taken: each side covers for the other's misses.
+questions share some words with what answers them, so a fifth of the sentence's words stays behind (with none
+meaning is favoured, with a half the words are). Every weight is scored on all of them at once; of those not to be
+told from the best (paired, one standard error) the most even mix is taken: each side covers for the other's misses.
 Differs from the inverse cloze task (Lee et al. 2019, arXiv 1906.00300) in the words left behind and in choosing, not
 training.
 """
@@ -29,11 +29,11 @@ UNTOLD = 0.6
 """The weight of the words when it cannot be told."""
 
 FEWEST, MOST = 60, 400
-STAYING = 0.25
+STAYING = 0.2
 LEAST, MOST_WEIGHT = 0.2, 0.8
 """Neither search is switched off by a guess."""
 
-TELLING = 0.5
+TELLING = 1.0
 """Standard errors within which two weights count as the same."""
 
 QUESTION_WORDS, LEAST_WORDS = 14, 5
