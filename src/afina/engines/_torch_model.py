@@ -86,7 +86,9 @@ class TorchModel:
                 self._peft.load_adapter(str(folder), adapter_name=adapter)
             self._peft.eval()
             with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as file:
-                unused = set(file.keys()) - set(get_peft_model_state_dict(self._peft, adapter_name=adapter))
+                # "auto" would ask the hub for the base's vocabulary; a saved embedding is no part of an adapter here.
+                known = get_peft_model_state_dict(self._peft, adapter_name=adapter, save_embedding_layers=False)
+                unused = set(file.keys()) - set(known)
         except (ValueError, KeyError, RuntimeError, OSError) as error:
             self._start_over()
             raise BrokenArtefact(f"the adapter {adapter[:12]} does not fit this base: {error}") from error
