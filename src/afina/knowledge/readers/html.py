@@ -59,7 +59,7 @@ class _Reading(HTMLParser):
         self._length = 0
         self._title: list[str] = []
         self._headings: list[tuple[int, int, str]] = []
-        self._heading: tuple[int, int] | None = None
+        self._heading: tuple[int, int, int] | None = None
         self._open: list[tuple[str, bool]] = []
         self._silent = 0
         self._kept = 0
@@ -76,7 +76,7 @@ class _Reading(HTMLParser):
             self._silent += hides
             self._kept += tag == "pre"
         if re.fullmatch("h[1-6]", tag) and not self._silent:
-            self._heading = (self._length, int(tag[1]))
+            self._heading = (self._length, int(tag[1]), len(self._parts))
 
     def handle_endtag(self, tag: str) -> None:
         if tag not in VOID and any(name == tag for name, _ in self._open):
@@ -110,8 +110,8 @@ class _Reading(HTMLParser):
             self._put("\n" * max(0, (2 if tag in PARAGRAPHS else 1) - self._line_ends()))
 
     def _end_heading(self) -> None:
-        start, level = self._heading or (0, 1)
-        text = "".join(self._parts)[start:] if self._length - start < 10_000 else ""
+        start, level, part = self._heading or (0, 1, len(self._parts))
+        text = "".join(self._parts[part:]) if self._length - start < 10_000 else ""
         words = " ".join(text.split())
         if words:
             self._headings.append((start + len(text) - len(text.lstrip()), level, words))
