@@ -15,16 +15,20 @@ RANK_OFFSET = 60
 
 def best_rows(scores: Scores, count: int, allowed: Rows | None = None) -> Rows:
     """Rows of the highest scores, best first; equal scores in the order of rows. allowed: the rows to choose from."""
-    rows = np.arange(len(scores)) if allowed is None else allowed
-    chosen = scores[rows]
-    if count < len(rows):
-        edge = np.partition(chosen, len(chosen) - count)[len(chosen) - count]
-        above = np.flatnonzero(chosen > edge)
-        level = np.flatnonzero(chosen == edge)[: count - len(above)]
-        kept = np.sort(np.concatenate([above, level]))
-        rows, chosen = rows[kept], chosen[kept]
-    result: Rows = rows[np.argsort(-chosen, kind="stable")]
+    chosen = scores if allowed is None else scores[allowed]
+    kept = np.arange(len(chosen)) if count >= len(chosen) else _most(chosen, count)
+    ordered = kept[np.argsort(-chosen[kept], kind="stable")]
+    result: Rows = ordered if allowed is None else allowed[ordered]
     return result
+
+
+def _most(scores: Scores, count: int) -> Rows:
+    """Places of the `count` highest scores, rising; of equal ones the first."""
+    edge = np.partition(scores, len(scores) - count)[len(scores) - count]
+    above = np.flatnonzero(scores > edge)
+    level = np.flatnonzero(scores == edge)[: count - len(above)]
+    kept: Rows = np.union1d(above, level)
+    return kept
 
 
 def candidates(lexical: Scores, dense: Scores, depth: int, allowed: Rows | None = None) -> Rows:

@@ -105,7 +105,7 @@ def _read(texts: Iterable[tuple[str, str]]) -> _Postings:
 
 
 def _ints(values: "array[int]") -> NDArray[np.int32]:
-    return np.array(values, np.int32)
+    return np.frombuffer(values, np.int32) if values else np.zeros(0, np.int32)
 
 
 def _impacts(read: _Postings, settings: Bm25) -> NDArray[np.float32]:
@@ -115,15 +115,16 @@ def _impacts(read: _Postings, settings: Bm25) -> NDArray[np.float32]:
     having = np.bincount(read.words, minlength=len(read.hashes))
     lang = np.zeros(len(read.hashes), np.int32)
     lang[read.words] = read.langs[read.rows]
-    idf = np.log1p((passages[lang] - having + 0.5) / (having + 0.5))
+    idf = np.log1p((passages[lang] - having + 0.5) / (having + 0.5)).astype(np.float32)
     relative = read.lengths / np.maximum(mean[read.langs], 1)
-    damping = settings.k1 * (1 - settings.b + settings.b * relative[read.rows])
-    impacts: NDArray[np.float32] = (idf[read.words] * read.counts * (settings.k1 + 1) / (read.counts + damping)).astype(
-        np.float32
-    )
+    damping = (settings.k1 * (1 - settings.b + settings.b * relative)).astype(np.float32)
+    counts = read.counts.astype(np.float32)
+    impacts: NDArray[np.float32] = counts / (counts + damping[read.rows])
+    impacts *= idf[read.words]
+    impacts *= np.float32(settings.k1 + 1)
     return impacts
 
 
-@lru_cache(maxsize=500_000)
+@lru_cache(maxsize=100_000)
 def _hash(term: str, lang: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{lang}:{term}".encode(), digest_size=8).digest(), "big")
