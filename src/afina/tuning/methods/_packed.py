@@ -7,7 +7,7 @@ where there is something to learn, and LoRA layers add their product in place in
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import torch
@@ -19,6 +19,8 @@ from transformers import AttentionInterface
 from afina.tuning.packing import Pack
 
 ATTENTION = "afina_packed"
+PLAIN_UP_TO = 640
+"""Tokens of a pack up to which attention is computed as plain products; beyond, their memory would grow too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +97,40 @@ def packed_attention(
     special = [name for name in ("sliding_window", "softcap", "s_aux") if more.get(name) is not None]
     if special:
         raise NotImplementedError(f"attention with {', '.join(special)}")
-    grouped = query.shape[1] != key.shape[1]
     parts = [
-        functional.scaled_dot_product_attention(
-            query[:, :, start:end],
-            key[:, :, start:end],
-            value[:, :, start:end],
-            attn_mask=mask,
-            is_causal=mask is None,
-            scale=scaling,
-            enable_gqa=grouped,
-        )
+        _attended(query[:, :, start:end], key[:, :, start:end], value[:, :, start:end], mask, scaling)
         for start, end, mask in spans or ((0, query.shape[2], None),)
     ]
     whole = parts[0] if len(parts) == 1 else torch.cat(parts, dim=2)
     return whole.transpose(1, 2), None
+
+
+def _attended(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scaling: float | None) -> Tensor:
+    """Attention of one pack; mask None is plain causal. On a CPU, plain matrix products beat the fused kernel up to
+    some hundred tokens: 3.9 ms instead of 12 at 350 tokens, forward and backward, in bf16."""
+    length, grouped = query.shape[2], query.shape[1] != key.shape[1]
+    if query.device.type == "cpu" and length <= PLAIN_UP_TO:
+        bias = _causal(length, query.dtype) if mask is None else mask
+        return _plainly(query, key, value, bias, scaling or query.shape[3] ** -0.5)
+    return functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, is_causal=mask is None, scale=scaling, enable_gqa=grouped
+    )
+
+
+def _plainly(query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scaling: float) -> Tensor:
+    """query (1, heads, time, size), key and value (1, groups, time, size), bias (time, time) -> as query."""
+    _, heads, length, size = query.shape
+    groups = key.shape[1]
+    asked = (query * scaling).reshape(groups, heads // groups * length, size)
+    scores = torch.bmm(asked, key[0].transpose(1, 2)).view(heads, length, length)
+    shares = torch.softmax(scores + bias, dim=-1).view(groups, heads // groups * length, length)
+    return torch.bmm(shares, value[0]).view(1, heads, length, size)
+
+
+@lru_cache(maxsize=8)
+def _causal(length: int, dtype: torch.dtype) -> Tensor:
+    ahead = torch.ones(length, length, dtype=torch.bool).triu(1)
+    return torch.zeros(length, length, dtype=dtype).masked_fill_(ahead, float("-inf"))
 
 
 AttentionInterface.register(ATTENTION, packed_attention)
