@@ -12,7 +12,7 @@ from afina.domain.certificate import Certificate
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
 from afina.engines._codec import decode_scored, encode_scored
-from afina.errors import NotCertified, Unsupported
+from afina.errors import BrokenArtefact, NotCertified, Unsupported
 from afina.store import artefacts, certificates
 from afina.trust.certificate import Pairs, certify
 from afina.trust.setup import refusal, setup_of, versions
@@ -48,7 +48,7 @@ async def verify(
     kept = None if again else certificates.load(ws.store, ws.root, artefact=subject.artefact, engine=name)
     if kept is not None and kept.setup == subject.setup:
         return kept
-    reference = Reference(ws, ws.place(subject.engine))
+    reference = Reference(ws, ws.place(subject.engine), base=opened.card.base)
     try:
         made = await certify(
             opened,
@@ -108,15 +108,16 @@ def subject_of(ws: Workspace, recipe: Recipe, model: str, engine: Engine, name: 
 
 
 class Reference:
-    """float32 transformers over the files of a base. Opened when something must be read that was not read before:
-    what it read is kept, signed, under a digest of the files and the words."""
+    """float32 transformers over the files of a base (its digest).
 
-    def __init__(self, ws: Workspace, place: Place) -> None:
+    Opened when something must be read that was not read before: what it read is kept, signed, under a digest of the
+    files and the words.
+    """
+
+    def __init__(self, ws: Workspace, place: Place, *, base: str) -> None:
         self._ws, self._place = ws, place
         self._engine: Engine | None = None
-        self.card = EngineCard(
-            REFERENCE, place.model, place.base.name if place.base else place.model, 0, Capabilities()
-        )
+        self.card = EngineCard(REFERENCE, place.model, base, 0, Capabilities())
 
     async def score(self, pairs: Pairs, *, adapter: str | None = None) -> list[Scored]:
         name = digest(self.card.base, adapter or "", json.dumps(versions()), json.dumps(_plain(pairs)))
@@ -131,6 +132,10 @@ class Reference:
     async def _opened(self) -> Engine:
         if self._engine is None:
             self._engine = await in_thread(_open_reference, self._place)
+        if self._engine.card.base != self.card.base:
+            raise BrokenArtefact(
+                f"the files of {self.card.model} are no longer those that the engine opened; open it anew"
+            )
         return self._engine
 
     async def close(self) -> None:

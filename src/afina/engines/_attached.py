@@ -73,22 +73,30 @@ class AttachedEngine:
 
     async def _stream(self, prompt: Prompt) -> AsyncGenerator[Piece, None]:
         refuse_impossible(prompt)
-        body = {"engine": self._engine, "prompt": encode_prompt(prompt)}
         open_choices = set(range(prompt.sampling.n))
-        limit = None if prompt.deadline_s is None else prompt.deadline_s + GRACE_S
-        ends = None if limit is None else asyncio.get_running_loop().time() + limit
+        async with aclosing(self._rows(prompt)) as rows:
+            async for row in rows:
+                piece = decode_piece(row)
+                if isinstance(piece, Finish | Failed):
+                    open_choices.discard(piece.choice)
+                yield piece
+                if not open_choices:
+                    return
+        raise EngineError("the server's answer ended before its end; it may have been stopped", retriable=True)
+
+    async def _rows(self, prompt: Prompt) -> AsyncGenerator[dict[str, Any], None]:
+        """The lines of an answer as objects; one that carries an error raises it."""
+        body = {"engine": self._engine, "prompt": encode_prompt(prompt)}
+        ends = None
+        if prompt.deadline_s is not None:
+            ends = asyncio.get_running_loop().time() + prompt.deadline_s + GRACE_S
         with _as_engine_errors():
             async with self._clients.here().stream("POST", "/generate", json=body) as response:
                 if response.status_code != 200:
                     raise _refusal(response.status_code, await response.aread())
                 async with aclosing(bounded_lines(response)) as lines:
-                    while open_choices and (line := await _line(lines, ends)) is not None:
-                        piece = decode_piece(_row(line))
-                        if isinstance(piece, Finish | Failed):
-                            open_choices.discard(piece.choice)
-                        yield piece
-        if open_choices:
-            raise EngineError("the server's answer ended before its end; it may have been stopped", retriable=True)
+                    while (line := await _line(lines, ends)) is not None:
+                        yield _row(line)
 
     async def score(
         self, pairs: Sequence[tuple[tuple[Message, ...], str]], *, adapter: str | None = None

@@ -7,18 +7,12 @@ import torch
 from peft import LoraConfig, get_peft_model
 from tokenizers import AddedToken, Tokenizer, decoders, pre_tokenizers
 from tokenizers.models import BPE
-from tokenizers.trainers import BpeTrainer
 from transformers import LlamaConfig, LlamaForCausalLM
 
 TEMPLATE = (
     "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
-TEXTS = [
-    "Count from one to twelve in words, and then tell me which of them is the nicest.",
-    "Repeat: «ñandú, 日本語, 👩‍👩‍👧, café»",
-    "Tell me a very long story about a small red boat and its crew. El barco rojo salió del puerto al alba.",
-]
 START, END = "<|im_start|>", "<|im_end|>"
 
 
@@ -80,11 +74,10 @@ def write_tiny_adapter(base: Path, folder: Path, *, seed: int = 1, strength: flo
 
 
 def _tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer(BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    """A token is a byte: every text has one reading only, so what was said is what is read back."""
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tokenizer = Tokenizer(BPE(vocab={token: at for at, token in enumerate(alphabet)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
     tokenizer.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = BpeTrainer(vocab_size=600, initial_alphabet=alphabet, show_progress=False, min_frequency=1)
-    tokenizer.train_from_iterator(TEXTS, trainer)
     tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (START, END)])
     return tokenizer
