@@ -1,5 +1,6 @@
 """Collections: replacing is atomic, adding twice does nothing, every row is checked, projects are apart."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -120,16 +121,20 @@ def test_removing_names_the_nearest(collections: Collections) -> None:
 
 
 def test_removing_takes_examples_and_rows_of_studies(collections: Collections) -> None:
-    put(collections, "a.md", "hello world")
+    """Those of the document's group, those that name it, and those that quote it as a distractor."""
+    line = 'The "señor" of the harbour kept seven lamps. '
+    put(collections, "a.md", line * 2)
+    quoting, escaped = json.dumps([line * 3], ensure_ascii=False), json.dumps([line * 3])
     with collections.store.writing() as db:
-        for name, group in (("x1", "a.md"), ("x2", "b.md")):
+        rows = (("x1", "a.md", "[]"), ("x2", "b.md", "[]"), ("x3", "b.md", quoting), ("x4", "b.md", escaped))
+        for name, group, messages in rows:
             db.execute(
                 "INSERT INTO examples (project, set_name, ordinal, id, messages, group_name, added) "
-                "VALUES ('default', 's', 0, ?, '[]', ?, 0)",
-                (name, group),
+                "VALUES ('default', 's', 0, ?, ?, ?, 0)",
+                (name, messages, group),
             )
         db.execute("INSERT INTO studies (project, id, name, created, body) VALUES ('default', 's', 's', 0, '{}')")
-        for case, body in (("c1", '{"document": "a.md"}'), ("c2", '{"document": "aa.md"}')):
+        for case, body in (("c1", '{"document": "a.md"}'), ("c2", '{"document": "aa.md"}'), ("c3", quoting)):
             db.execute(
                 "INSERT INTO study_rows (project, study, arm, case_id, pass, block, body) "
                 "VALUES ('default', 's', 'base', ?, 'quality', 0, ?)",

@@ -21,6 +21,7 @@ from afina.store.db import Store
 
 Vectors = NDArray[np.float32]
 ROWS_AT_ONCE = 500
+MARK_CHARS, LEAST_MARK_CHARS = 80, 20
 
 _PASSAGES = """
     SELECT p.*, d.name AS document, json_extract(d.body, '$.lang') AS lang
@@ -189,25 +190,38 @@ class Collections:
     def remove(self, scope: Scope, collection: str, name: str) -> int:
         """Remove a document and everything made from it; returns how many passages went.
 
-        Examples whose group is the document go too, and rows of studies that name it. After `store.checkpoint()`
-        no byte of it is left in the database.
+        Examples and rows of studies go too that belong to the document, name it, or quote a line of its passages.
+        After `store.checkpoint()` no byte of it is left in the database.
 
         Raises:
             NotFound: no such document; names the nearest.
         """
         document = self.document(scope, collection, name)
-        where = (scope.project, collection, document.id)
-        named = json.dumps(name, ensure_ascii=False)
+        where = (scope, collection, document.id)
+        passages = self.passages_of(*where)
+        marks = _marks(name, [passage.text for passage in passages])
         with self.store.writing() as db:
             _move_on(db, scope, collection)
-            gone = db.execute(
-                "SELECT count(*) AS n FROM passages WHERE project = ? AND collection = ? AND document_id = ?", where
-            ).fetchone()["n"]
-            db.execute("DELETE FROM documents WHERE project = ? AND collection = ? AND id = ?", where)
-            db.execute("DELETE FROM examples WHERE project = ? AND group_name = ?", (scope.project, name))
-            for said in {named, json.dumps(name)}:
-                db.execute("DELETE FROM study_rows WHERE project = ? AND instr(body, ?) > 0", (scope.project, said))
-        return int(gone)
+            db.execute(
+                "DELETE FROM documents WHERE project = ? AND collection = ? AND id = ?", (scope.project, *where[1:])
+            )
+            db.create_function("afina_bears", 1, lambda text: any(mark in text for mark in marks))
+            db.execute(
+                "DELETE FROM examples WHERE project = ? AND (group_name = ? OR afina_bears(messages))",
+                (scope.project, name),
+            )
+            db.execute("DELETE FROM study_rows WHERE project = ? AND afina_bears(body)", (scope.project,))
+        return len(passages)
+
+
+def _marks(name: str, texts: Sequence[str]) -> set[str]:
+    """What in a row of JSON betrays that it holds something of a document: its name, or a long line of a passage."""
+    lines = {max(text.split("\n"), key=len).strip()[:MARK_CHARS] for text in texts}
+    kept = {json.dumps(name, ensure_ascii=plain) for plain in (False, True)}
+    for line in lines:
+        if len(line) >= LEAST_MARK_CHARS:
+            kept |= {json.dumps(line, ensure_ascii=plain)[1:-1] for plain in (False, True)}
+    return kept
 
 
 def _move_on(db: Any, scope: Scope, collection: str) -> None:
