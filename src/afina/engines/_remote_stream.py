@@ -164,8 +164,8 @@ def _object(data: bytes, limits: Limits) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise EngineError(f"{limits.where} sent an event that is no object: {data[:60]!r}")
     if value.get("error"):
-        error = value["error"]
-        message = error.get("message") if isinstance(error, dict) else error
+        failed = value["error"]
+        message = failed.get("message") if isinstance(failed, dict) else failed
         raise EngineError(f"{limits.where} failed: {str(message)[:300]}", retriable=True)
     return value
 

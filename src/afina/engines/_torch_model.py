@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from peft import PeftModel, get_peft_model_state_dict
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils import logging as transformers_logging
 
 from afina.domain.message import Message
 from afina.engines._weights_on_disk import check_adapter, check_model, read_json
@@ -117,6 +118,7 @@ def load_model(
         ConfigError: it has no chat template, or the device is not there.
     """
     check_model(folder)
+    transformers_logging.disable_progress_bar()  # progress is told by actions, not drawn over them
     where = _device(device)
     kind = getattr(torch, dtype) if dtype != "auto" else torch.bfloat16 if where == "cuda" else torch.float32
     try:
