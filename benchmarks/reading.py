@@ -15,8 +15,9 @@ import json
 import os
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from functools import partial
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -31,7 +32,11 @@ from afina.tuning.methods._state import FINISHED, latest
 from reading_parts import squad
 from reading_parts.measure import Reader, Scores, scores_of
 from reading_parts.plain_bm25 import PlainBm25
+from reading_parts.searched import Found, by_afina, by_bm25
 from reading_parts.squad import Asked, Squad, Text
+
+CHOSEN = "epochs=4"
+"""Settings found on the validation articles."""
 
 ALIASES = {"lr": "learning_rate", "batch": "batch_rows", "share": "share_rows", "wd": "weight_decay"}
 
@@ -73,6 +78,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--set", default="", help='settings other than the defaults, "name=value;name=value"')
     parser.add_argument("--questions", type=int, default=200)
     parser.add_argument("--top-k", type=int, default=1, help="passages shown when they are searched for")
+    parser.add_argument("--retriever", choices=["afina", "bm25"], default="afina", help="finds them, but in a sweep")
     parser.add_argument("--minutes", type=float, default=15.0, help="limit of tuning; 0 is none")
     parser.add_argument("--found", action="store_true", help="in a sweep: measure with the found passage too")
     parser.add_argument("--out", type=Path, default=Path(".make/reading"))
@@ -191,7 +197,7 @@ def one_setting(
     reader = reader_of(base, adapter, options)
     line: dict[str, float] = answered(reader, data, data.validation, None).as_dict()
     if args.found:
-        found = found_by(data, args.top_k, data.validation)
+        found = by_bm25(list(data.texts.values()), data.validation, args.top_k)
         line["f1_found"] = answered(reader, data, data.validation, found).as_dict()["f1"]
     line["tokens_computed"] = json.loads((place / "done.json").read_text())["tokens_computed"]
     kept.write_text(json.dumps(line))
@@ -208,22 +214,23 @@ def reader_of(base: Path, adapter: Path | None, options: lora.Options) -> Reader
     return Reader(base, adapter=adapter, device=str(device), dtype=dtype, batch_tokens=tokens)
 
 
-def found_by(data: Squad, top_k: int, asked: Sequence[Asked]) -> dict[str, list[Text]]:
+def found_by(args: argparse.Namespace, data: Squad, asked: Sequence[Asked]) -> Found:
     """The best passages of all, for each question id."""
     texts = list(data.texts.values())
-    search = PlainBm25([f"{text.title} {text.text}" for text in texts])
-    return {one.id: [texts[place] for place in search.best(one.question, top_k)] for one in asked}
+    if args.retriever == "bm25":
+        return by_bm25(texts, asked, args.top_k)
+    return by_afina(texts, asked, args.top_k, place=args.out)
 
 
 def answered(
     reader: Reader,
     data: Squad,
     asked: Sequence[Asked],
-    found: dict[str, list[Text]] | None,
-    demonstrations: Sequence[Example] = (),
+    found: Found | None,
+    shots: Sequence[Example] = (),
 ) -> Scores:
-    """Scores with the right passage, or with what was found."""
-    turns = [m for one in demonstrations for m in one.messages if m.role != "system"]
+    """Scores with the right passage, or with what was found; shots: shown before the question, as turns."""
+    turns = [m for one in shots for m in one.messages if m.role != "system"]
     prompts = []
     for one in asked:
         system, user = squad.shown(one, found[one.id] if found else [data.texts[one.passage]])
@@ -233,35 +240,60 @@ def answered(
 
 def measure(args: argparse.Namespace, data: Squad, base: Path) -> None:
     """The table: stock, stock with demonstrations, tuned; with the right passage and with the one found."""
-    settings = {name: values[0] for name, values in settings_of(args.set).items()}
+    settings = {name: values[0] for name, values in (settings_of(CHOSEN) | settings_of(args.set)).items()}
     options, material = combined(settings, args, minutes=args.minutes)
     print(f"{options}\n{material}")
     pool = (*data.validation, *data.train)
     place = args.out / f"tuned-{digest(str(options), str(material))[:12]}"
     adapter = tuned(base, tuning_rows(data, material, pool, options.seed), options, place)
-    found = found_by(data, args.top_k, data.test)
+    found = found_by(args, data, data.test)
     hits = sum(any(text.id == one.passage for text in found[one.id]) for one in data.test)
-    print(f"the right passage is among the {args.top_k} found for {hits} of {len(data.test)} questions")
-    print(f"{'arm':34}{'exact':>8}{'F1':>8}  {'95 % interval':16}{'contains':>9}", flush=True)
-    for name, scores in arms(data, base, adapter, (options, found)):
-        interval = f"{scores.f1_low:.1f} to {scores.f1_high:.1f}"
-        print(f"{name:34}{scores.exact:8.1f}{scores.f1:8.1f}  {interval:16}{scores.contains:9.1f}", flush=True)
-
-
-def arms(
-    data: Squad, base: Path, adapter: Path, how: tuple[lora.Options, dict[str, list[Text]]]
-) -> Iterator[tuple[str, Scores]]:
-    options, found = how
-    short = sorted(data.train, key=lambda asked: len(data.texts[asked.passage].text))[:2]
-    demonstrations = [squad.example(asked, [data.texts[asked.passage]]) for asked in short]
-    for name, weights, shots in (
-        ("stock", None, ()),
-        ("stock, demonstrations", None, demonstrations),
-        ("tuned", adapter, ()),
+    what = f"{args.top_k} passages" if args.top_k > 1 else "passage"
+    print(f"{args.retriever}: the {what} found hold the right one for {hits} of {len(data.test)} questions")
+    print(f"{'arm':38}{'exact':>8}{'F1':>8}  {'95 % interval':16}{'contains':>9}", flush=True)
+    stock = args.out / f"stock-{digest(str(base), str(args.questions))[:12]}"
+    shots = demonstrations(data)
+    for name, kept, weights, shown in (
+        ("stock", stock, None, []),
+        ("stock, demonstrations", stock, None, shots),
+        ("tuned", place, adapter, []),
     ):
-        reader = reader_of(base, weights, options)
-        yield f"{name}, right passage", answered(reader, data, data.test, None, shots)
-        yield f"{name}, found passage", answered(reader, data, data.test, found, shots)
+        for passage, given in (("right", None), ("found", found)):
+            how = f"{passage} passage" if given is None else f"{args.retriever}, {args.top_k} {passage}"
+            file = kept / f"{digest(name, how, str(args.questions))[:12]}.json"
+            arm = partial(arm_scores, base, weights, options, data=data, found=given, shots=shown)
+            scores = scored_once(file, arm)
+            interval = f"{scores.f1_low:.1f} to {scores.f1_high:.1f}"
+            told = f"{name}, {passage} passage"
+            print(f"{told:38}{scores.exact:8.1f}{scores.f1:8.1f}  {interval:16}{scores.contains:9.1f}", flush=True)
+
+
+def arm_scores(
+    base: Path,
+    weights: Path | None,
+    options: lora.Options,
+    *,
+    data: Squad,
+    found: Found | None,
+    shots: Sequence[Example],
+) -> Scores:
+    return answered(reader_of(base, weights, options), data, data.test, found, shots)
+
+
+def scored_once(kept: Path, measured: Callable[[], Scores]) -> Scores:
+    """Scores from a file if they are there, else measured and written."""
+    if kept.exists():
+        return Scores(**json.loads(kept.read_text()))
+    scores = measured()
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(json.dumps(scores.as_dict()))
+    return scores
+
+
+def demonstrations(data: Squad) -> list[Example]:
+    """Two questions about the shortest passages of the tuning articles."""
+    short = sorted(data.train, key=lambda asked: len(data.texts[asked.passage].text))[:2]
+    return [squad.example(asked, [data.texts[asked.passage]]) for asked in short]
 
 
 if __name__ == "__main__":
