@@ -183,7 +183,7 @@ class Fitting:
             self.measuring_s = time.perf_counter() - clock
         mark = (self.step, time.perf_counter())
         while self.step < self.plan.steps:
-            loss = self._one_step()
+            loss = self.one_step()
             self.seconds = time.perf_counter() - clock
             if self.step == WARM_STEPS:
                 mark = (self.step, time.perf_counter())
@@ -210,7 +210,7 @@ class Fitting:
         if abs(last - self.plan.steps) > 0.05 * (self.plan.steps - self.step):
             self.plan = self.plan.ending_at(last, now=self.step)
 
-    def _one_step(self) -> float:
+    def one_step(self) -> float:
         """One update; the mean loss over the step's answer tokens, before it."""
         torch.manual_seed(self.options.seed * 1_000_003 + self.step)
         packs = self.order[self.step]
