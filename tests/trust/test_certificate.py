@@ -19,7 +19,7 @@ from afina.domain.answer import Answer, Used
 from afina.domain.certificate import Certificate, Figures
 from afina.domain.message import Message
 from afina.engines.transformers import Options, build
-from afina.errors import NotFound, Unsupported
+from afina.errors import EngineError, NotFound, Unsupported
 from afina.testing.echo import EchoEngine
 from afina.testing.engine_suite import run
 from afina.testing.tiny import write_tiny_adapter, write_tiny_model
@@ -175,6 +175,12 @@ class Straying(Deaf):
 def test_an_engine_that_cannot_score_is_refused() -> None:
     with pytest.raises(Unsupported):
         certified(EchoEngine(can=Capabilities()), EchoEngine())
+
+
+def test_a_failing_engine_gives_no_certificate() -> None:
+    broken = EchoEngine(base="b", error=EngineError("it broke"), fail_after=2)
+    with pytest.raises(EngineError, match="it broke"):
+        certified(broken, EchoEngine())
 
 
 # --- figures by hand ------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from afina.domain.ask import Sampling
 from afina.domain.certificate import Certificate, Figures
 from afina.domain.message import Message
 from afina.domain.progress import Progress, Tell, silent
-from afina.errors import Unsupported
+from afina.errors import EngineError, Unsupported
 from afina.trust.prompts import PROMPTS
 
 MEAN_BOUND = 0.1
@@ -42,6 +42,8 @@ LEAST_ERROR = 1e-3
 ANSWER_TOKENS = 24
 WORST = 1e4
 """Errors are counted up to this: a log-probability of minus infinity is no number that can be stored."""
+AT_ONCE = 25
+"""How many answers are read between two looks at the clock."""
 EVERY = 3
 """The adapter's effect is measured on every third prompt: the bare base has to read those a second time."""
 
@@ -87,16 +89,16 @@ async def certify(
     if not engine.card.can.score:
         raise Unsupported(f'the engine "{engine.card.engine}" cannot score, so it cannot be certified', param="score")
     prompts = _fitting(engine, prompts)
-    tell(Progress("certificate", 0, 4, "parts"))
+    ticks = _Ticks(tell, steps=3 * len(prompts) + (2 * len(prompts[::EVERY]) if adapter else 0))
     answers = await _answers(engine, prompts, adapter)
+    ticks.add(len(answers))
     pairs = [(prompt, answer.text.rstrip("\ufffd")) for prompt, answer in zip(prompts, answers, strict=True)]
-    tell(Progress("certificate", 1, 4, "parts"))
-    served = await engine.score(pairs, adapter=adapter)
-    tell(Progress("certificate", 2, 4, "parts"))
-    truth = await reference.score(pairs, adapter=adapter)
-    tell(Progress("certificate", 3, 4, "parts"))
-    effects = await _effects(engine, reference, pairs, (served, truth)) if adapter else None
-    tell(Progress("certificate", 4, 4, "parts"))
+    served = await _read(engine, pairs, adapter, ticks)
+    truth = await _read(reference, pairs, adapter, ticks)
+    effects = None
+    if adapter:
+        bare = await _read(engine, pairs[::EVERY], None, ticks), await _read(reference, pairs[::EVERY], None, ticks)
+        effects = effect(served[::EVERY], bare[0]), effect(truth[::EVERY], bare[1])
     wrong_ids = tuple(unequal_ids(served, truth))
     figures = Figures(prompts=len(pairs)) if wrong_ids else measured(served, truth, answers, effects=effects)
     return Certificate(
@@ -108,7 +110,7 @@ async def certify(
         versions=dict(versions or {}),
         bounds=BOUNDS,
         figures=figures,
-        reasons=wrong_ids or tuple(faults(figures)),
+        reasons=wrong_ids[:3] or tuple(faults(figures)),
         seconds=time.time() - started,
         made=started,
     )
@@ -131,15 +133,33 @@ async def _answers(engine: Engine, prompts: Sequence[tuple[Message, ...]], adapt
     """The engine's own greedy answers, all asked at once: what its batches do to them is part of the measurement."""
     sampling = Sampling(max_tokens=ANSWER_TOKENS)
     asked = (Prompt(messages, sampling, adapter) for messages in prompts)
-    return await asyncio.gather(*(collected(engine.generate(prompt)) for prompt in asked))
+    answers = await asyncio.gather(*(collected(engine.generate(prompt)) for prompt in asked))
+    for answer in answers:
+        if answer.failed is not None:
+            raise EngineError(f"the engine failed while it was measured: {answer.failed.message}", retriable=True)
+    return answers
 
 
-async def _effects(
-    engine: Engine, reference: Reading, pairs: Pairs, tuned: tuple[list[Scored], list[Scored]]
-) -> tuple[float, float]:
-    """How much the adapter changes log-probabilities: in the served engine, in the reference."""
-    bare = await engine.score(pairs[::EVERY]), await reference.score(pairs[::EVERY])
-    return effect(tuned[0][::EVERY], bare[0]), effect(tuned[1][::EVERY], bare[1])
+async def _read(reading: Reading, pairs: Pairs, adapter: str | None, ticks: "_Ticks") -> list[Scored]:
+    """Scores of all pairs, read some at a time so that it can be told how far it is."""
+    found: list[Scored] = []
+    for at in range(0, len(pairs), AT_ONCE):
+        part = await reading.score(pairs[at : at + AT_ONCE], adapter=adapter)
+        found += part
+        ticks.add(len(part))
+    return found
+
+
+class _Ticks:
+    """Tells how many prompts are done, over all passes."""
+
+    def __init__(self, tell: Tell, *, steps: int) -> None:
+        self._tell, self._steps, self._done = tell, steps, 0
+        self.add(0)
+
+    def add(self, count: int) -> None:
+        self._done += count
+        self._tell(Progress("certificate", self._done, self._steps, "prompts"))
 
 
 def unequal_ids(served: Sequence[Scored], truth: Sequence[Scored]) -> Iterator[str]:
