@@ -60,18 +60,18 @@ class Steps:
         label = f"{number}/{len(self._plan)} {step.title}"
         if outcome is None:
             left = step.usual_s + self.usual_after_s(name)
-            self._tell(Progress("", note=f"{label} ... (all in about {left / 60:.0f} min)"))
+            self._tell(Progress("", note=f"{label} ... (about {max(1, round(left / 60))} min left in all)"))
             started = self._clock()
             outcome = work(self._within(label, step))
             self._remember(name, made_from, outcome)
             self._tell(Progress("", note=f"{label}: took {self._clock() - started:.0f} s"))
         else:
             self._tell(Progress("", note=f"{label}: done before"))
-        self._done[name] = digest(made_from, json.dumps(outcome, sort_keys=True))
+        self._done[name] = digest(json.dumps(outcome, sort_keys=True))
         return outcome
 
     def digest_of(self, name: str) -> str:
-        """Of a taken step's inputs and outcome: what a later step's inputs name."""
+        """Of a taken step's outcome: what a later step is made from. An outcome says all that matters to later steps."""
         return self._done[name]
 
     def forget(self, name: str) -> None:
