@@ -64,7 +64,7 @@ def texts_of(data: Path, count: int) -> list[str]:
 
 
 def measured(ways: dict[str, Encode], texts: Sequence[str]) -> tuple[Speeds, Speeds]:
-    """Texts a second, and a second of processor time (all threads), of each way in each round but the first."""
+    """Texts a second, and a second of processor time (all threads), a way and round, but the first."""
     walls: Speeds = {name: [] for name in ways}
     works: Speeds = {name: [] for name in ways}
     for _ in range(ROUNDS + 1):
@@ -83,7 +83,7 @@ def report(walls: Speeds, works: Speeds, *, busy: float) -> None:
     spreads = {name: spread(each) for name, each in walls.items()}
     for name, median in medians.items():
         print(
-            f"{name:38} {median:7.0f} texts/s  spread {spreads[name]:4.0%}  afina is {ours / median:.2f} times as fast, "
+            f"{name:38} {median:7.0f} texts/s  spread {spreads[name]:4.0%}  afina: {ours / median:.2f} times as fast, "
             f"by processor time {work / statistics.median(works[name]):.2f}"
         )
     ratio = ours / medians["sentence-transformers, quick start"]

@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=list(PEERS))
     parser.add_argument("--tokens", type=int, default=512, help="budget of a passage")
     parser.add_argument("--weights", type=float, nargs="*", default=[], help="measure these fixed weights too")
+    parser.add_argument("--questions", type=int, help="ask only so many of each set")
     parser.add_argument("--cache", type=Path, help="keep vectors here between runs")
     parser.add_argument("--scale", type=int, help="measure speed over so many passages instead")
     parser.add_argument("--query", type=Path, help=argparse.SUPPRESS)
@@ -62,27 +63,27 @@ def main() -> None:
         scale(Path(given.data), given.scale)
     else:
         for name in given.sets:
-            quality(Path(given.data) / name, tokens=given.tokens, cache=given.cache, weights=given.weights)
+            quality(Path(given.data) / name, given)
 
 
 # --- quality ---
 
 
-def quality(folder: Path, *, tokens: int, cache: Path | None, weights: Sequence[float]) -> None:
+def quality(folder: Path, given: argparse.Namespace) -> None:
     embedder = minilm.build(minilm.Options(), Path())
     with tempfile.TemporaryDirectory() as place:
         collections = Collections(open_store(Path(place) / "afina.db"))
         started = time.perf_counter()
         passages = 0
         for document in documents(folder):
-            made = split(document, count=embedder.count, options=SplitOptions(tokens=tokens))
-            vectors = cached([searched(p) for p in made], embedder, cache)
+            made = split(document, count=embedder.count, options=SplitOptions(tokens=given.tokens))
+            vectors = cached([searched(p) for p in made], embedder, given.cache)
             collections.replace(Scope(), "docs", document, made, embedder=embedder.digest, vectors=vectors)
             passages += len(made)
         print(f"\n{folder.name}: {passages} passages, stored in {time.perf_counter() - started:.0f} s", flush=True)
         ways: dict[str, dict[str, Any]] = {
             "bm25": {"fusion": "lexical"}, "dense": {"fusion": "dense"}, "reciprocal": {"fusion": "reciprocal"},
-            "convex, chosen": {}, **{f"convex, {w:.2f}": {"weight": w} for w in weights},
+            "convex, chosen": {}, **{f"convex, {w:.2f}": {"weight": w} for w in given.weights},
         }  # fmt: skip
         questions, judged = questions_of(folder)
         for way, options in ways.items():
@@ -90,7 +91,10 @@ def quality(folder: Path, *, tokens: int, cache: Path | None, weights: Sequence[
                 hybrid.Options.model_validate(options), passages=collections, embedder=embedder, folder=Path(place)
             )
             chosen = f"  weight of the words {retriever.weight(Scope())}" if way == "convex, chosen" else ""
-            gains = [ndcg(retriever.search(Scope(), text, top_k=4 * TOP), judged[id]) for id, text in questions.items()]
+            gains = [
+                ndcg(retriever.search(Scope(), text, top_k=4 * TOP), judged[id])
+                for id, text in list(questions.items())[: given.questions]
+            ]
             print(f"  {way:15} nDCG@10 {np.mean(gains):.4f}{chosen}", flush=True)
     print("  plain libraries: " + ", ".join(f"{what} {value:.3f}" for what, value in PEERS[folder.name].items()))
 
