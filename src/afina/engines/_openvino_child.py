@@ -3,8 +3,8 @@
 It reads JSON lines from standard input (the first one says which model) and writes JSON lines to what was its standard
 output. Native code prints there too, so that descriptor is moved away first and prints go to standard error.
 
-in:  {"serving": ..., "config": ..., "properties": ..., "blocks": ..., "niceness": ...}
-     {"add": id, "ids": [...], "settings": {...}, "adapter": [digest, folder] or null, "uncached": bool}
+in:  {"serving": ..., "config": ..., "properties": ..., "blocks": ..., "niceness": ..., "adapted": bool}
+     {"add": id, "ids": [...], "settings": {...}, "adapter": [digest, folder] or null}
      {"cancel": id}
 out: {"ready": true} or {"failed": message}
      {"news": [[id, [[choice, ids, logprobs, reason], ...], ended, cpu_s], ...], "cpu_s": of the process}
@@ -24,17 +24,17 @@ from afina.errors import AfinaError, EngineError
 
 
 class Desk:
-    """Takes lines in, steps both lanes in turn, and writes what they say. One thread; `listen` is the other."""
+    """Takes lines in, steps the lane, and writes what it says. One thread; `listen` is the other."""
 
     def __init__(self, hello: dict[str, Any], out: TextIO) -> None:
         self._hello, self._out = hello, out
         self._inbox: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
-        self._lanes: dict[bool, Lane] = {False: self._lane(adapted=False)}
+        self._lane = self._opened()
         self._write({"ready": True})
 
-    def _lane(self, *, adapted: bool) -> Lane:
+    def _opened(self) -> Lane:
         hello = self._hello
-        return Lane(hello["serving"], hello["properties"], hello["config"], hello["blocks"], adapted)
+        return Lane(hello["serving"], hello["properties"], hello["config"], hello["blocks"], hello["adapted"])
 
     def listen(self) -> None:
         """Put lines into the inbox; when the parent is gone, this process goes too."""
@@ -44,36 +44,22 @@ class Desk:
 
     def work(self) -> None:
         while True:
-            busy = [adapted for adapted, lane in self._lanes.items() if lane.busy]
-            if not busy:
+            if not self._lane.busy:
                 self._take(self._inbox.get())
             while not self._inbox.empty():
                 self._take(self._inbox.get())
-            for adapted in list(self._lanes):
-                self._turn(adapted)
+            self._turn()
 
     def _take(self, line: dict[str, Any]) -> None:
         if "cancel" in line:
-            for lane in self._lanes.values():
-                if lane.cancel(line["cancel"]):
-                    self._say({"news": [[line["cancel"], [], True, 0.0]]})
+            if self._lane.cancel(line["cancel"]):
+                self._say({"news": [[line["cancel"], [], True, 0.0]]})
             return
         adapter = tuple(line["adapter"]) if line["adapter"] else None
-        request = Request(line["add"], line["ids"], line["settings"], adapter)
-        adapted = bool(adapter or line["uncached"])
-        try:
-            if adapted not in self._lanes:
-                self._lanes[adapted] = self._lane(adapted=adapted)
-        except (AfinaError, RuntimeError) as failed:
-            error = failed if isinstance(failed, AfinaError) else EngineError(f"OpenVINO cannot start: {failed}")
-            self._lose([(request, error)])
-            return
-        self._lanes[adapted].waiting.append(request)
+        self._lane.waiting.append(Request(line["add"], line["ids"], line["settings"], adapter))
 
-    def _turn(self, adapted: bool) -> None:
-        lane = self._lanes[adapted]
-        if not lane.busy:
-            return
+    def _turn(self) -> None:
+        lane = self._lane
         try:
             self._lose(list(lane.admit()))
             if lane.running:
@@ -81,8 +67,8 @@ class Desk:
                 self._say({"news": news})
         except EngineError as broken:
             self._lose([(r, broken) for r in (*lane.running.values(), *lane.waiting)])
-            del self._lanes[adapted], lane
-            self._lanes[adapted] = self._lane(adapted=adapted)
+            del self._lane, lane
+            self._lane = self._opened()
 
     def _lose(self, lost: list[tuple[Request, AfinaError]]) -> None:
         if lost:

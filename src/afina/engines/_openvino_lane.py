@@ -10,6 +10,7 @@ Measured with 2026.4.1, and the reason for what is done here:
 - A prompt that does not fit into the KV cache ends with no tokens and takes others with it. So requests are let in only
   while all of them fit to their last token.
 - After an error in a step every later step fails. So the lane is then thrown away.
+- Requests with `echo` corrupt memory: a later switch of adapters crashes. So none are made.
 """
 
 import time
@@ -72,7 +73,7 @@ class Lane:
     running: dict[int, Request] = field(default_factory=dict)
     _on: str = ""
     _turn: frozenset[int] = frozenset()
-    _loaded: OrderedDict[str, tuple[Any, float]] = field(default_factory=OrderedDict)
+    _loaded: OrderedDict[str, "_Weights"] = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         scheduler = genai.SchedulerConfig()
@@ -80,8 +81,8 @@ class Lane:
         scheduler.enable_prefix_caching = not self.adapted
         properties = dict(self.properties)
         if self.adapted:
-            empty = _adapter(empty_adapter(linear_shapes(self.config)))
-            properties["adapters"] = genai.AdapterConfig(empty, 1.0)
+            self._empty = _Weights(empty_adapter(linear_shapes(self.config)), 1.0)
+            properties["adapters"] = self._empty.config()
         self._pipeline = genai.ContinuousBatchingPipeline(self.serving, scheduler, "CPU", properties)
         if self.adapted:
             self._generate_with(genai.AdapterConfig())
@@ -129,17 +130,19 @@ class Lane:
             if digest not in self._loaded:
                 known = frozenset(linear_shapes(self.config))
                 scale = checked_adapter(Path(folder), known=known).scale
-                self._loaded[digest] = (_adapter(float32_bytes(Path(folder))), scale)
+                self._loaded[digest] = _Weights(float32_bytes(Path(folder)), scale)
             self._loaded.move_to_end(digest)
             if len(self._loaded) > MOST_ADAPTERS:
                 self._loaded.popitem(last=False)
-            self._generate_with(genai.AdapterConfig(*self._loaded[digest]))
+            self._generate_with(self._loaded[digest].config())
         self._on = request.digest
 
     def _generate_with(self, adapters: Any) -> None:
         settings = genai.GenerationConfig(max_new_tokens=1, ignore_eos=True, eos_token_id=0)
         settings.adapters = adapters
         try:
+            while self._pipeline.has_non_finished_requests():  # those that were cancelled are still there
+                self._pipeline.step()
             self._pipeline.generate([_tensor([0])], [settings])
         except RuntimeError as failed:
             raise EngineError(f"OpenVINO cannot switch to the adapter: {_line(failed)}") from failed
@@ -203,8 +206,15 @@ def _settings(settings: dict[str, Any]) -> Any:
     return config
 
 
-def _adapter(safetensors: bytes) -> Any:
-    return genai.Adapter(openvino.Tensor(np.frombuffer(safetensors, dtype=np.uint8).copy()))
+class _Weights:
+    """An adapter in memory. The runtime does not keep the bytes that it was given, but goes on reading them."""
+
+    def __init__(self, safetensors: bytes, scale: float) -> None:
+        self._bytes = openvino.Tensor(np.frombuffer(safetensors, dtype=np.uint8).copy())
+        self._adapter, self._scale = genai.Adapter(self._bytes), scale
+
+    def config(self) -> Any:
+        return genai.AdapterConfig(self._adapter, self._scale)
 
 
 def _tensor(ids: list[int]) -> Any:

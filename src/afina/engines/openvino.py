@@ -1,6 +1,6 @@
 """OpenVINO GenAI on a CPU: continuous batching, prefix cache, schema-constrained answers, LoRA adapters at run time.
 
-It runs in a process of its own (see _openvino_child.py), which a request starts again if it dies. It serves the graphs
+It runs in processes of its own (see _openvino_child.py), which a request starts again if they die. It serves the graphs
 that engines/bases makes, so a base needs its serving files. Not here: other devices, images, tools, alternatives to a
 token (`top_logprobs`) and `logit_bias`, which the runtime does not offer. It does not tell how many prompt tokens came
 from its cache, so `Used.cached_tokens` stays 0. Needs the extra "openvino".
@@ -66,10 +66,14 @@ class _Asked:
 
 
 class OpenVinoEngine:
-    """An Engine over one child process. Safe to use from several event loops."""
+    """An Engine over two child processes, each started when first needed. Safe to use from several event loops.
 
-    def __init__(self, reading: Reading, card: EngineCard, *, calls: Calls, place: Place) -> None:
-        self._reading, self._card, self._calls, self._place = reading, card, calls, place
+    One serves the bare base with a prefix cache, the other adapters without one: see _openvino_lane.py for why.
+    """
+
+    def __init__(self, reading: Reading, card: EngineCard, *, hello: Mapping[str, Any], place: Place) -> None:
+        self._reading, self._card, self._place = reading, card, place
+        self._bare, self._adapted = Calls({**hello, "adapted": False}), Calls({**hello, "adapted": True})
         self._modules = frozenset(linear_shapes(reading.config))
 
     @property
@@ -78,13 +82,13 @@ class OpenVinoEngine:
 
     @property
     def running(self) -> int:
-        """Requests that the child has not ended yet."""
-        return self._calls.running
+        """Requests that the processes have not ended yet."""
+        return self._bare.running + self._adapted.running
 
     @property
-    def pid(self) -> int | None:
-        """Of the child process; None while there is none."""
-        return self._calls.pid
+    def pids(self) -> tuple[int, ...]:
+        """Of the processes that live now."""
+        return tuple(calls.pid for calls in (self._bare, self._adapted) if calls.pid is not None)
 
     def count(self, messages: Sequence[Message]) -> int:
         return len(self._reading.ids(messages))
@@ -93,7 +97,7 @@ class OpenVinoEngine:
         return len(self._reading.text_ids(text))
 
     def cpu_seconds(self) -> float | None:
-        return self._calls.cpu_s
+        return self._bare.cpu_s + self._adapted.cpu_s
 
     def generate(self, prompt: Prompt, /) -> AsyncIterator[Piece]:
         return failing_late(self._stream(prompt), choices=prompt.sampling.n)
@@ -104,8 +108,9 @@ class OpenVinoEngine:
         sampling, reading = prompt.sampling, self._reading
         voices = [Voice(c, sampling, decode=reading.decode, ends=reading.ends) for c in range(sampling.n)]
         first_s: dict[int, float] = {}
-        line = {"ids": asked.ids, "settings": asked.settings, "adapter": asked.adapter, "uncached": False}
-        async with aclosing(self._calls.call(line, started=started, deadline_s=prompt.deadline_s)) as news:
+        line = {"ids": asked.ids, "settings": asked.settings, "adapter": asked.adapter}
+        calls = self._adapted if asked.adapter else self._bare
+        async with aclosing(calls.call(line, started=started, deadline_s=prompt.deadline_s)) as news:
             async for new in news:
                 for voice, piece in _pieces(new, voices, shared=not sampling.temperature):
                     first_s.setdefault(voice.choice, time.monotonic() - started)
@@ -158,8 +163,9 @@ class OpenVinoEngine:
 
         The engine answers greedily after the prompt. As long as it says the given tokens, each step is a teacher-forced
         one; where it prefers another, that is the best there, and it starts again after the given token. So `best` and
-        `best_logprobs` are what serving does. `logprobs` of tokens that were not the best come from one more pass that
-        echoes the prompt, without the prefix cache (which would leave them out). No gaps: the runtime has no logits.
+        `best_logprobs` are what serving does. `logprobs` is NaN where the given token was not the best: the runtime
+        tells no others (its `echo` would, but corrupts its memory: measured with 2026.4.1).
+        No gaps: it has no logits.
         """
         served = await self._adapter(adapter)
         found = [self._scored(self._reading.ids(m), [*self._reading.text_ids(text), self._reading.end_of_turn], served)
@@ -172,9 +178,6 @@ class OpenVinoEngine:
         while len(best) < len(ids):
             best += await self._followed([*prompt, *ids[: len(best)]], ids[len(best) :], adapter)
         own = [logprob if token == given else math.nan for (token, logprob), given in zip(best, ids, strict=True)]
-        if any(math.isnan(value) for value in own):
-            told = await self._echoed([*prompt, *ids], adapter)
-            own = [t if math.isnan(o) else o for o, t in zip(own, told[-len(ids) :], strict=True)]
         return Scored(tuple(prompt), tuple(ids), tuple(own), tuple(t for t, _ in best), tuple(v for _, v in best))
 
     async def _followed(
@@ -182,7 +185,10 @@ class OpenVinoEngine:
     ) -> list[tuple[int, float]]:
         """(best token, its log-probability) after a prefix, up to and with the first that is not the given one."""
         best: list[tuple[int, float]] = []
-        async with aclosing(self._plain(prefix, _forcing(max_new_tokens=len(ids)), adapter)) as news:
+        settings = {"max_new_tokens": len(ids), "ignore_eos": True, "logprobs": 1, "stop_token_ids": []}
+        line = {"ids": prefix, "settings": settings, "adapter": adapter}
+        calls = self._adapted if adapter else self._bare
+        async with aclosing(calls.call(line, started=time.monotonic(), deadline_s=None)) as news:
             async for new in news:
                 best += [said for _, tokens, logprobs, _ in new.outputs for said in zip(tokens, logprobs, strict=True)]
                 agreed = next((at for at, (t, _) in enumerate(best) if t != ids[at]), len(best))
@@ -190,24 +196,9 @@ class OpenVinoEngine:
                     return best[: agreed + 1]
         raise EngineError("the engine ended before it had read the whole continuation", retriable=True)
 
-    async def _echoed(self, ids: list[int], adapter: tuple[str, str] | None) -> list[float]:
-        """The log-probability of each token but the first."""
-        told: list[float] = []
-        async with aclosing(self._plain(ids, _forcing(echo=True), adapter, uncached=True)) as news:
-            async for new in news:
-                told += [value for output in new.outputs for value in output[2]]
-        if len(told) != len(ids) + 1:
-            raise EngineError(f"the engine told {len(told) - 1} log-probabilities of {len(ids)} tokens")
-        return told[1:-1]  # a placeholder for the first token, and the one that had to be generated
-
-    def _plain(
-        self, ids: list[int], settings: dict[str, Any], adapter: tuple[str, str] | None, *, uncached: bool = False
-    ) -> AsyncGenerator[News, None]:
-        line = {"ids": ids, "settings": settings, "adapter": adapter, "uncached": uncached}
-        return self._calls.call(line, started=time.monotonic(), deadline_s=None)
-
     async def close(self) -> None:
-        await in_thread(self._calls.close)
+        await in_thread(self._bare.close)
+        await in_thread(self._adapted.close)
 
 
 def _pieces(new: News, voices: list[Voice], *, shared: bool) -> list[tuple[Voice, Piece | None]]:
@@ -243,10 +234,6 @@ def _settings(sampling: Sampling, room: int, ends: frozenset[int]) -> dict[str, 
     return settings
 
 
-def _forcing(*, max_new_tokens: int = 1, echo: bool = False) -> dict[str, Any]:
-    return {"max_new_tokens": max_new_tokens, "ignore_eos": True, "logprobs": 1, "echo": echo, "stop_token_ids": []}
-
-
 def build(options: Options, place: Place) -> OpenVinoEngine:
     """Read the tokenizer; the child process starts with the first request.
 
@@ -267,7 +254,7 @@ def build(options: Options, place: Place) -> OpenVinoEngine:
         "blocks": blocks,
         "niceness": options.niceness,
     }
-    return OpenVinoEngine(reading, card, calls=Calls(hello), place=place)
+    return OpenVinoEngine(reading, card, hello=hello, place=place)
 
 
 def _blocks(config: Mapping[str, Any], gigabytes: float) -> int:
