@@ -23,7 +23,17 @@ from afina.errors import EngineError, NotFound, Unsupported
 from afina.testing.echo import EchoEngine
 from afina.testing.engine_suite import run
 from afina.testing.tiny import write_tiny_adapter, write_tiny_model
-from afina.trust.certificate import GAP_BOUND, MAX_BOUND, MEAN_BOUND, Pairs, certify, faults, measured, unequal_ids
+from afina.trust.certificate import (
+    GAP_BOUND,
+    MAX_BOUND,
+    MEAN_BOUND,
+    Pairs,
+    certify,
+    effect,
+    faults,
+    measured,
+    unequal_ids,
+)
 from afina.trust.prompts import PROMPTS, PROMPTS_DIGEST
 
 FEW = PROMPTS[::5]
@@ -212,6 +222,39 @@ def test_unknown_logprobs_fall_back_to_the_best_where_it_is_the_same() -> None:
     figures = measured([mine], [right], [Answer(finish="stop")], effects=None)
     assert figures.positions == 1
     assert figures.mean_error == pytest.approx(0.2)
+
+
+def test_an_effect_is_measured_alike_where_the_served_engine_knows_less() -> None:
+    tuned = Scored((1,), (5, 6), (-0.1, -0.2), (5, 6), (-0.1, -0.2))
+    bare = Scored((1,), (5, 6), (-0.3, -4.0), (5, 9), (-0.3, -0.1))
+    poor = replace(bare, logprobs=(-0.3, math.nan))  # it would say 9, and does not know how probable 6 is
+    assert effect([tuned], [bare], known=([tuned], [bare])) == pytest.approx((0.2 + 3.8) / 2)
+    at_most = math.log(1 - math.exp(-0.1))
+    expected = (0.2 + abs(-0.2 - at_most)) / 2
+    assert effect([tuned], [poor], known=([tuned], [poor])) == pytest.approx(expected)
+    assert effect([tuned], [bare], known=([tuned], [poor])) == pytest.approx(expected)
+
+
+def test_an_engine_that_knows_only_its_best_tokens_can_be_certified(engines: dict[str, Engine]) -> None:
+    certificate = certified(Knowing(engines["base"]), engines["base"], adapter="ada")
+    assert certificate.passed, certificate.summary
+    assert certificate.figures.effect == pytest.approx(certificate.figures.reference_effect)
+
+
+@dataclass(frozen=True)
+class Knowing(Deaf):
+    """Tells the log-probabilities of tokens that it would say, and no others."""
+
+    def generate(self, prompt):  # type: ignore[no-untyped-def]
+        return self.inner.generate(prompt)
+
+    async def score(self, pairs: Pairs, *, adapter: str | None = None) -> list[Scored]:
+        whole = await self.inner.score(pairs, adapter=adapter)
+        return [replace(s, logprobs=tuple(p if i == b else math.nan for i, b, p in _rows(s)), gaps=()) for s in whole]
+
+
+def _rows(scored: Scored) -> "zip[tuple[int, int, float]]":
+    return zip(scored.ids, scored.best, scored.logprobs, strict=True)
 
 
 GOOD = Figures(prompts=50, positions=1000, mean_error=0.01, max_error=0.2, flips=2, widest_flip=0.1, said=1000)

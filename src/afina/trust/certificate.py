@@ -97,8 +97,10 @@ async def certify(
     truth = await _read(reference, pairs, adapter, ticks)
     effects = None
     if adapter:
-        bare = await _read(engine, pairs[::EVERY], None, ticks), await _read(reference, pairs[::EVERY], None, ticks)
-        effects = effect(served[::EVERY], bare[0]), effect(truth[::EVERY], bare[1])
+        bare = await _read(engine, pairs[::EVERY], None, ticks)
+        bare_truth = await _read(reference, pairs[::EVERY], None, ticks)
+        known = served[::EVERY], bare
+        effects = effect(*known, known=known), effect(truth[::EVERY], bare_truth, known=known)
     wrong_ids = tuple(unequal_ids(served, truth))
     figures = Figures(prompts=len(pairs)) if wrong_ids else measured(served, truth, answers, effects=effects)
     return Certificate(
@@ -229,10 +231,30 @@ def _faults_of_effect(figures: Figures, effect: float, right: float) -> Iterator
         yield f"the adapter changes log-probabilities by {effect:.3g}, in the reference by {right:.3g}"
 
 
-def effect(tuned: Sequence[Scored], bare: Sequence[Scored]) -> float:
-    """Mean |difference| of log-probabilities of the same tokens with and without an adapter; 0 where none is known."""
-    found = [abs(e) for pair in zip(tuned, bare, strict=True) for e in _errors(*pair)]
-    return sum(found) / len(found) if found else 0.0
+def effect(
+    tuned: Sequence[Scored], bare: Sequence[Scored], *, known: tuple[Sequence[Scored], Sequence[Scored]]
+) -> float:
+    """Mean |difference| of the log-probabilities of the same tokens with and without an adapter.
+
+    known: the served engine's scores, tuned and bare. Where it does not know a log-probability, the most that it can
+    be stands in its place, in the reference too, so that both measure the same thing. 0 where nothing is known.
+    """
+    found = [
+        abs(_most(one, at, known=asked_one) - _most(other, at, known=asked_other))
+        for one, other, asked_one, asked_other in zip(tuned, bare, *known, strict=True)
+        for at in range(min(len(one.ids), len(other.ids)))
+    ]
+    told = [min(value, WORST) for value in found if not math.isnan(value)]
+    return sum(told) / len(told) if told else 0.0
+
+
+def _most(scored: Scored, at: int, *, known: Scored) -> float:
+    """A forced token's log-probability if `known` has it, else the most it can be: it is not the best token, so it is
+    at most as probable as that one, and at most what that one leaves."""
+    if not math.isnan(known.logprobs[at]):
+        return scored.logprobs[at]
+    best = scored.best_logprobs[at]
+    return min(best, math.log(max(-math.expm1(best), 1e-9)))
 
 
 def _errors(mine: Scored, right: Scored) -> Iterator[float]:
