@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,6 +80,12 @@ class OpenVinoEngine:
     @property
     def card(self) -> EngineCard:
         return self._card
+
+    @property
+    def base(self) -> Path:
+        """Folder of the base that it serves."""
+        assert self._place.base is not None
+        return self._place.base
 
     @property
     def running(self) -> int:
