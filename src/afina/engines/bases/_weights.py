@@ -124,18 +124,16 @@ def write_safetensors(path: Path, tensors: Mapping[str, NDArray[np.float32]]) ->
             file.write(halves.astype("<u2").tobytes())
 
 
-def write_gguf(
-    path: Path, tensors: Mapping[str, NDArray[np.float32]], reader: GGUFReader, *, eight_bit: bool = False
-) -> None:
-    """The same numbers as a GGUF file that the OpenVINO reader reads faithfully: matrices F16 or Q8_0, others F32."""
-    kind = GGMLQuantizationType.Q8_0 if eight_bit else GGMLQuantizationType.F16
+def write_gguf(path: Path, tensors: Mapping[str, NDArray[np.float32]], reader: GGUFReader) -> None:
+    """The same numbers as a GGUF file that the OpenVINO reader reads faithfully: matrices F16, the rest F32."""
+    kind = GGMLQuantizationType.F16
     writer = GGUFWriter(path, reader.fields["general.architecture"].contents())
     for name, field in reader.fields.items():
         if name.startswith("GGUF.") or name in ("general.architecture", "general.file_type"):
             continue
         element = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
         writer.add_key_value(name, field.contents(), field.types[0], element)
-    writer.add_file_type(7 if eight_bit else 1)
+    writer.add_file_type(1)  # mostly F16
     for name, dense in tensors.items():
         if dense.ndim == 1:
             writer.add_tensor(name, dense)

@@ -37,14 +37,14 @@ def bundled_file() -> Path:
     return found
 
 
-def materialise_bundled(cache: Path, *, eight_bit: bool = False, tell: Tell = silent) -> Bases:
+def materialise_bundled(cache: Path, *, tell: Tell = silent) -> Bases:
     """Both folders of the bundled model, made once per `cache` (about 20 s) and checked by hash after that.
 
     Raises: see `bundled_file` and `gguf.materialise`.
     """
-    return materialise(bundled_file(), cache, eight_bit=eight_bit, tell=tell)
+    return materialise(bundled_file(), cache, tell=tell)
 
 
-def broken_files(cache: Path, *, eight_bit: bool = False) -> list[str]:
+def broken_files(cache: Path) -> list[str]:
     """Files of the materialised bundled model that are not what was written; empty if nothing was made yet."""
-    return broken(cache, key_of(SHA256, eight_bit=eight_bit))
+    return broken(cache, key_of(SHA256))

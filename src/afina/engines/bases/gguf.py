@@ -29,10 +29,8 @@ FORMAT = 1
 STAGE = "preparing the model"
 
 
-def materialise(gguf: Path, cache: Path, *, eight_bit: bool = False, tell: Tell = silent) -> Bases:
+def materialise(gguf: Path, cache: Path, *, tell: Tell = silent) -> Bases:
     """Both folders for a GGUF file, made once per `cache` and checked by hash when they are there already.
-
-    eight_bit: serve 8-bit weights (half the memory, faster, and less faithful; the base stays the same).
 
     Raises:
         BadRequest: the file cannot be read faithfully; says why.
@@ -40,17 +38,17 @@ def materialise(gguf: Path, cache: Path, *, eight_bit: bool = False, tell: Tell 
     """
     if not gguf.is_file():
         raise BadRequest(f"there is no GGUF file at {gguf}")
-    key = key_of(sha256_of(gguf), eight_bit=eight_bit)
+    key = key_of(sha256_of(gguf))
     for name in broken(cache, key):
         tell(Progress(STAGE, note=f"{name} is not what was written there; it is made again"))
-    return made_once(cache, key, make=partial(_make, gguf, eight_bit, tell))
+    return made_once(cache, key, make=partial(_make, gguf, tell))
 
 
-def key_of(sha256: str, *, eight_bit: bool = False) -> str:
-    return f"gguf-{sha256[:32]}-{'q8' if eight_bit else 'f16'}-{FORMAT}"
+def key_of(sha256: str) -> str:
+    return f"gguf-{sha256[:32]}-f16-{FORMAT}"
 
 
-def _make(gguf: Path, eight_bit: bool, tell: Tell, base: Path, serving: Path, *scratch: Path) -> None:
+def _make(gguf: Path, tell: Tell, base: Path, serving: Path, scratch: Path) -> None:
     reader = opened(gguf)
     metadata = metadata_of(reader)
     write_tokenizer(base, metadata)
@@ -63,8 +61,8 @@ def _make(gguf: Path, eight_bit: bool, tell: Tell, base: Path, serving: Path, *s
     write_json(base / "config.json", config)
     write_safetensors(base / "model.safetensors", hub)
     tell(Progress(STAGE, 1, 3, "steps"))
-    between = scratch[0] / "dense.gguf"
-    write_gguf(between, tensors, reader, eight_bit=eight_bit)
+    between = scratch / "dense.gguf"
+    write_gguf(between, tensors, reader)
     tell(Progress(STAGE, 2, 3, "steps"))
     write_graph(between, serving, matrices=7 * int(config["num_hidden_layers"]) + 1)
     tell(Progress(STAGE, 3, 3, "steps"))
