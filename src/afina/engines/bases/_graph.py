@@ -18,7 +18,9 @@ NAMED = "__module.{module}/ov_ext::linear/MatMul"
 
 
 def write_graph(gguf: Path, folder: Path, *, matrices: int) -> None:
-    """openvino_model and its tokenizers from an F16 GGUF file (in quantised ones the reader leaves the weights anonymous too), in `folder`.
+    """openvino_model and its tokenizers from an F16 GGUF file, in `folder`.
+
+    Of a quantised file the reader leaves the weights anonymous too, and nothing could be named.
 
     matrices: how many products a layer stack of this size has (7 a layer, and the head).
 
