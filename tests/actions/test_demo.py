@@ -47,7 +47,8 @@ class Faked:
     def synthesise(self, ws: Workspace, *, out: Path, **options: Any) -> None:
         self.calls.append("synthesise")
         self.options["synthesise"] = options
-        turns = [{"role": "user", "content": "q?"}, {"role": "assistant", "content": "a"}]
+        asked = "[1] heapq.md\nA heap.\n\nQuestion: What is it?"
+        turns = [{"role": "user", "content": asked}, {"role": "assistant", "content": "a heap"}]
         out.write_text(json.dumps({"messages": turns}) + "\n")
 
     def tune(self, ws: Workspace, path: Path, *, name: str, **options: Any) -> Artefact:
@@ -128,6 +129,13 @@ def test_from_an_empty_folder_to_a_served_recipe(opened: Callable[[], Workspace]
     assert shown.studies[0].recommendation == "Use knowledge."
     assert shown.studies[0].tables[0]["columns"][0] == "arm"
     assert [n for n in (p.note for p in told) if n.startswith("8/8")]
+
+
+def test_demonstrations_are_the_rows_without_their_sources(opened: Callable[[], Workspace]) -> None:
+    ws = opened()
+    demo(ws, doing=Faked().doing)
+    shown = ws.demonstrations.examples(ws.scope, demos.EXAMPLES)
+    assert [(e.question, e.answer) for e in shown] == [("What is it?", "a heap")]
 
 
 def test_tuning_sees_one_part_and_the_cases_the_other(opened: Callable[[], Workspace]) -> None:

@@ -18,16 +18,22 @@ from afina.actions.tune import tune
 from afina.demo.cases import cases, check
 from afina.demo.material import LIBRARY, MANUAL, origin, read_back, tuning_names, write_library, write_manual
 from afina.domain.document import digest
-from afina.domain.example import Case
+from afina.domain.example import Case, Example
+from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
 from afina.domain.report import Report
 from afina.errors import BadRequest
 from afina.evaluation.show.tables import Table, tables
+from afina.prompting.template import QUESTION
 from afina.store import artefacts, recipes
+from afina.tuning.data import load_examples
 from afina.workspace import Workspace
 
 READER = "demo-reader"
 """Name of the adapter that the demo tunes."""
+
+EXAMPLES = "demo-examples"
+"""Name of the set of examples that the arm with demonstrations shows: the tuning rows without their sources."""
 
 ROWS, SEED = 300, 0
 LONGEST_TUNING_S, SHORTEST_TUNING_S, CERTIFYING_S = 180.0, 30.0, 40.0
@@ -126,7 +132,7 @@ def _forget_what_is_gone(ws: Workspace, steps: Steps, folder: Path) -> None:
         "documents": not (folder / LIBRARY).is_dir() or not (folder / MANUAL).is_dir(),
         "stdlib": LIBRARY not in known,
         "manual": MANUAL not in known,
-        "rows": not (folder / "rows.jsonl").is_file(),
+        "rows": not (folder / "rows.jsonl").is_file() or EXAMPLES not in ws.demonstrations.names(ws.scope),
         "tuned": READER not in artefacts.names(ws.store, ws.scope, "adapter"),
         **{s.step: not (folder / f"{s.step}.html").is_file() for s in SUBJECTS},
     }
@@ -158,6 +164,7 @@ def _tuned(ws: Workspace, steps: Steps, folder: Path, doing: Doing, *, minutes: 
     def make(tell: Tell) -> Outcome:
         names = tuning_names(read_back(folder / LIBRARY))
         doing.synthesise(ws, collection=LIBRARY, documents=names, count=ROWS, seed=SEED, out=rows, tell=tell)
+        ws.demonstrations.put(ws.scope, EXAMPLES, [without_sources(e) for e in load_examples(rows)])
         return {"digest": digest(rows.read_bytes())}
 
     def fit(tell: Tell) -> Outcome:
@@ -168,6 +175,12 @@ def _tuned(ws: Workspace, steps: Steps, folder: Path, doing: Doing, *, minutes: 
 
     steps.take("rows", make, inputs=(steps.digest_of(LIBRARY), str(ROWS), str(SEED)))
     steps.take("tuned", fit, inputs=(steps.digest_of("rows"), steps.digest_of("model")))
+
+
+def without_sources(example: Example) -> Example:
+    """The bare question and its answer: as an example of the form, sources of another question would only mislead."""
+    question = example.question.rpartition(f"{QUESTION['en']}: ")[2]
+    return Example(example.id, (Message("user", question), Message("assistant", example.answer)), example.group)
 
 
 def _study(ws: Workspace, steps: Steps, folder: Path, doing: Doing, subject: Subject) -> StudyShown:
@@ -181,7 +194,7 @@ def _study(ws: Workspace, steps: Steps, folder: Path, doing: Doing, subject: Sub
             name=subject.title,
             knowledge=subject.collection,
             tuned=READER,
-            examples=READER,
+            examples=EXAMPLES,
             tell=tell,
             out=page,
         )
