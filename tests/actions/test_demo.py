@@ -119,7 +119,8 @@ def opened(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
 
 
 def test_from_an_empty_folder_to_a_served_recipe(opened: Callable[[], Workspace]) -> None:
-    faked, ws, told = Faked(), opened(), []
+    faked, ws = Faked(), opened()
+    told: list[Progress] = []
     shown = demo(ws, tell=told.append, doing=faked.doing)
     assert faked.calls == ["library", "synthesise", "tune", "compare stdlib", "compare manual"]
     assert [s.model for s in shown.studies] == ["demo", "demo-manual"]

@@ -1,14 +1,29 @@
 """Steps: done once while their inputs stay, again when they change; the time left counts what is to come."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from afina.actions._steps import Step, Steps
-from afina.domain.progress import Progress
+from afina.actions._steps import Outcome, Step, Steps
+from afina.domain.progress import Progress, Tell
 from afina.store.db import Store, open_store
 
 PLAN = (Step("first", "one", 10), Step("second", "two", 30))
+
+
+class Work:
+    """What was done, in order; doing one thing gives its outcome."""
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+
+    def of(self, name: str, **outcome: object) -> Callable[[Tell], Outcome]:
+        def work(tell: Tell) -> Outcome:
+            self.done.append(name)
+            return outcome
+
+        return work
 
 
 @pytest.fixture
@@ -17,25 +32,25 @@ def store(tmp_path: Path) -> Store:
 
 
 def test_a_finished_step_is_not_done_again(store: Store) -> None:
-    done = []
+    work = Work()
     for _ in range(2):
         steps = Steps(store, plan=PLAN, key="demo")
-        outcome = steps.take("first", lambda tell: done.append("first") or {"made": 1}, inputs=("a",))
+        outcome = steps.take("first", work.of("first", made=1), inputs=("a",))
         assert outcome == {"made": 1}
-    assert done == ["first"]
+    assert work.done == ["first"]
 
 
 def test_other_inputs_do_a_step_again_and_so_the_steps_that_name_it(store: Store) -> None:
-    done = []
+    work = Work()
 
     def run(inputs: str) -> None:
         steps = Steps(store, plan=PLAN, key="demo")
-        steps.take("first", lambda tell: done.append("first") or {"made": inputs}, inputs=(inputs,))
-        steps.take("second", lambda tell: done.append("second") or {}, inputs=(steps.digest_of("first"),))
+        steps.take("first", work.of("first", made=inputs), inputs=(inputs,))
+        steps.take("second", work.of("second"), inputs=(steps.digest_of("first"),))
 
     for inputs in ("a", "a", "b"):
         run(inputs)
-    assert done == ["first", "second", "first", "second"]
+    assert work.done == ["first", "second", "first", "second"]
 
 
 def test_a_step_that_fails_is_not_remembered_and_a_forgotten_one_is_done_again(store: Store) -> None:
@@ -52,7 +67,7 @@ def test_time_left_is_that_of_all_steps(store: Store) -> None:
     now = [100.0]
     steps = Steps(store, plan=PLAN, key="demo", tell=told.append, clock=lambda: now[0])
 
-    def work(tell):  # type: ignore[no-untyped-def]
+    def work(tell: Tell) -> Outcome:
         now[0] += 4
         tell(Progress("inner", done=1, total=3))
         tell(Progress("inner", done=2, total=3, left_s=2.5))
