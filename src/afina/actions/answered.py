@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from afina.actions.ask import ask
+from afina.actions.load import load
 from afina.domain.answer import Answer, collected
 from afina.domain.ask import Sampling, ask_of
 from afina.workspace import Workspace
@@ -16,6 +17,7 @@ def answered(ws: Workspace, question: str, *, model: str | None = None, sampling
     Raises:
         NotFound, NotCertified, TooLong, Unsupported, EngineError: before anything was said; later `failed` is set.
     """
+    load(ws, model)
     request = ask_of(question, scope=ws.scope, sampling=sampling)
     if sampling is not None:
         request = replace(request, given=frozenset(_set_in(sampling)))

@@ -14,6 +14,7 @@ from afina.domain.progress import Tell, silent
 from afina.engines._codec import decode_scored, encode_scored
 from afina.errors import BrokenArtefact, NotCertified, Unsupported
 from afina.store import artefacts, certificates
+from afina.store import measured as machine
 from afina.trust.certificate import Pairs, certify
 from afina.trust.setup import refusal, setup_of, versions
 from afina.workspace import Workspace
@@ -48,6 +49,10 @@ async def verify(
     kept = None if again else certificates.load(ws.store, ws.root, artefact=subject.artefact, engine=name)
     if kept is not None and kept.setup == subject.setup:
         return kept
+    measured = None if again else measured_before(ws, subject)
+    if measured is not None:
+        await in_thread(certificates.save, ws.store, ws.root, measured)
+        return measured
     reference = Reference(ws, ws.place(subject.engine), base=opened.card.base)
     try:
         made = await certify(
@@ -62,7 +67,16 @@ async def verify(
     finally:
         await reference.close()
     await in_thread(certificates.save, ws.store, ws.root, made)
+    if subject.adapter is None:
+        await in_thread(machine.keep, ws.cache, made)
     return made
+
+
+def measured_before(ws: Workspace, subject: Subject) -> Certificate | None:
+    """The certificate of a base that another workspace of this machine measured for the same setup."""
+    if subject.adapter is not None:
+        return None
+    return machine.known(ws.cache, artefact=subject.artefact, setup=subject.setup)
 
 
 async def require(

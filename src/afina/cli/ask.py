@@ -7,8 +7,9 @@ from typing import Annotated, Any
 import typer
 
 from afina.actions.ask import ask
+from afina.actions.load import load
 from afina.border import Portal
-from afina.cli._screen import say, say_json
+from afina.cli._screen import say, say_json, telling
 from afina.cli._workspace import WorkspaceOption, opened
 from afina.domain.answer import Answer, Cited, Piece, Text, answer_of
 from afina.domain.ask import Ask, Sampling
@@ -33,6 +34,8 @@ def run(
         given = frozenset({"max_tokens"}) if max_tokens else frozenset()
         request = Ask(ws.scope, (Message("user", asked.strip()),), Sampling(max_tokens=max_tokens), given=given)
         run_id, name = new_id(), model or ws.config.default_model
+        with telling() as tell:
+            load(ws, name, tell=tell)
         pieces = drained(ask(ws, request, model=name, run_id=run_id), shown=not as_json)
         answer = answer_of(pieces)
     if as_json:
@@ -65,13 +68,13 @@ def footnotes(answer: Answer) -> list[str]:
         return []
     lines = ["", "Sources"]
     for number, found in enumerate(answer.sources, start=1):
-        quotes = [c for c in answer.citations if c.source == number]
+        quotes = dict.fromkeys(quote_of(found, c) for c in answer.citations if c.source == number)
         lines.append(f"  [{number}] {place_of(found)}")
-        lines += [f'      "{quote_of(found, c)}"' for c in quotes]
+        lines += [f'      "{quote}"' for quote in quotes]
     unsupported = [c for c in answer.citations if c.source is None]
     if unsupported:
         lines += ["", "Not supported by the sources"]
-        lines += [f"  - {' '.join(answer.text[c.start : c.end].split())}" for c in unsupported]
+        lines += dict.fromkeys(f"  - {' '.join(answer.text[c.start : c.end].split())}" for c in unsupported)
     return lines
 
 

@@ -25,7 +25,7 @@ READINGS = FOLDER / "reference"
 def save(store: Store, root: Path, certificate: Certificate) -> Path:
     """Write a certificate beside the artefacts; an older one of the same artefact and engine is replaced."""
     path = path_of(root, certificate.artefact, certificate.engine)
-    _write(path, asdict(certificate), meta.signing_key(store))
+    write_signed(path, asdict(certificate), meta.signing_key(store))
     return path
 
 
@@ -38,9 +38,13 @@ def load(store: Store, root: Path, *, artefact: str, engine: str) -> Certificate
     path = path_of(root, artefact, engine)
     if not path.exists():
         return None
-    body = _read(path, meta.signing_key(store))
+    body = read_signed(path, meta.signing_key(store))
     if (body.get("artefact"), body.get("engine")) != (artefact, engine):
         raise BrokenArtefact(f"{path.relative_to(root)}: this certificate is for another artefact or engine")
+    return certificate_of(body)
+
+
+def certificate_of(body: Mapping[str, Any]) -> Certificate:
     return Certificate(**{**body, "figures": Figures(**body["figures"]), "reasons": tuple(body["reasons"])})
 
 
@@ -50,7 +54,7 @@ def path_of(root: Path, artefact: str, engine: str) -> Path:
 
 def keep_reading(store: Store, root: Path, name: str, body: Mapping[str, Any]) -> None:
     """Keep what the reference read, under a digest of all that it depends on."""
-    _write(root / READINGS / f"{name}.json", body, meta.signing_key(store))
+    write_signed(root / READINGS / f"{name}.json", body, meta.signing_key(store))
 
 
 def reading(store: Store, root: Path, name: str) -> dict[str, Any] | None:
@@ -59,7 +63,7 @@ def reading(store: Store, root: Path, name: str) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        return _read(path, meta.signing_key(store))
+        return read_signed(path, meta.signing_key(store))
     except BrokenArtefact:
         return None
 
@@ -69,18 +73,19 @@ def problems(store: Store, root: Path) -> Iterator[str]:
     key = meta.signing_key(store)
     for path in sorted((root / FOLDER).rglob("*.json")):
         try:
-            _read(path, key)
+            read_signed(path, key)
         except BrokenArtefact as broken:
             yield f"{path.relative_to(root)}: {broken}"
 
 
-def _write(path: Path, body: Mapping[str, Any], key: bytes) -> None:
+def write_signed(path: Path, body: Mapping[str, Any], key: bytes) -> None:
+    """Write a body and its signature, durably."""
     path.parent.mkdir(parents=True, exist_ok=True)
     signed = {"body": body, "signature": _signature(body, key)}
     write_durably(path, (json.dumps(signed, indent=1, sort_keys=True, allow_nan=False) + "\n").encode())
 
 
-def _read(path: Path, key: bytes) -> dict[str, Any]:
+def read_signed(path: Path, key: bytes) -> dict[str, Any]:
     """The body of a signed file, every byte of which counts: it must be written as `_write` writes it."""
     try:
         data = path.read_bytes()

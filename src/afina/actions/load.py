@@ -1,0 +1,25 @@
+"""Open what answers under a name, and see that its base is served as it was saved."""
+
+from afina.actions.verify import require
+from afina.domain.progress import Progress, Tell, silent
+from afina.errors import MissingExtra, Unsupported
+from afina.workspace import Workspace
+
+
+def load(ws: Workspace, model: str | None = None, *, tell: Tell = silent) -> None:
+    """Open the engine behind a model name (the default one's without a name) and require its base's certificate.
+
+    A base that this machine has not measured with this setup is measured now, once; that takes about a minute. Not to
+    be called from an event loop.
+
+    Raises:
+        NotFound: no such model. NotCertified: the base's certificate does not hold. What opening an engine raises.
+    """
+    recipe = ws.recipe(model or ws.config.default_model)
+    engine = ws.engine(recipe.engine, tell=tell)
+    if not engine.card.base:
+        return
+    try:
+        ws.portal.run(require(ws, ws.config.model_of(recipe.engine), engine=recipe.engine, tell=tell))
+    except (MissingExtra, Unsupported) as unmeasured:
+        tell(Progress("certificate", note=f"served without a certificate: {unmeasured}"))
