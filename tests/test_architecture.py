@@ -1,4 +1,4 @@
-"""The rules of the house, read from the code itself: direction of imports, cycles, sizes, and streams that are closed."""
+"""The rules of the house, read from the code itself: direction of imports, cycles, sizes, streams that are closed."""
 
 import ast
 from collections.abc import Iterator
@@ -65,7 +65,7 @@ def module_of(path: Path) -> str:
 
 def room_of(module: str) -> str:
     """'afina.store.db' -> 'store'; the package itself -> '__init__'."""
-    return (module.split(".") + ["__init__"])[1]
+    return [*module.split("."), "__init__"][1]
 
 
 def floor_of(room: str) -> int:
@@ -113,7 +113,7 @@ def test_imports_point_down(path: Path) -> None:
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_no_relative_and_no_inner_imports(path: Path) -> None:
     for node in ast.walk(tree_of(path)):
-        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{name_of(path)}:{node.lineno} is relative"  # type: ignore[attr-defined]
+        assert not (isinstance(node, ast.ImportFrom) and node.level), f"{name_of(path)}:{node.lineno} is relative"
     for function in functions(path):
         for node in ast.walk(function):
             assert not isinstance(node, ast.Import | ast.ImportFrom), (
@@ -184,9 +184,8 @@ def test_streams_are_closed(path: Path) -> None:
             iterated = node.iter if isinstance(node, ast.AsyncFor | ast.comprehension) else None
             if iterated is None or (isinstance(node, ast.comprehension) and not node.is_async):
                 continue
-            assert isinstance(iterated, ast.Name) and iterated.id in closed, (
-                f"{name_of(path)}:{iterated.lineno} iterates over a stream that nothing closes; use aclosing"
-            )
+            known = isinstance(iterated, ast.Name) and iterated.id in closed
+            assert known, f"{name_of(path)}:{iterated.lineno} iterates over a stream that nothing closes; use aclosing"
 
 
 @pytest.mark.parametrize("path", files(), ids=name_of)

@@ -1,7 +1,8 @@
 """Sync callers in an event loop of their own: results, errors, and work that stops when the caller is interrupted."""
 
-import _thread
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import AsyncIterator, Iterator
 
@@ -55,7 +56,7 @@ def test_leaving_a_stream_early_closes_it(portal: Portal) -> None:
 
 def test_an_interrupted_caller_waits_until_the_stream_has_ended(portal: Portal) -> None:
     closed: list[str] = []
-    interrupting = threading.Timer(0.1, _thread.interrupt_main)
+    interrupting = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     interrupting.start()
     with pytest.raises(KeyboardInterrupt):
         list(portal.each(_count(closed, delay_s=30)))

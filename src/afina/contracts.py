@@ -84,7 +84,7 @@ class Prompt:
     """What an engine answers: assembled messages and how to sample. deadline_s: seconds from now, in all."""
 
     messages: tuple[Message, ...]
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     adapter: str | None = None
     schema: Mapping[str, Any] | None = None
     tools: tuple[Mapping[str, Any], ...] = ()
@@ -149,7 +149,7 @@ class Engine(Protocol):
 class Place:
     """Where an engine finds its files; base and serving are None for remote engines.
 
-    base: folder of a materialised base (or any hub-format model). serving: folder of files made from it for this engine.
+    base: folder of a materialised base (or any hub-format model). serving: folder of files made from it.
     adapter: digest -> folder in PEFT format, its hashes checked; raises NotFound, BrokenArtefact, NotCertified.
     model: what users call the base; '' leaves it to the engine.
     """

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +14,7 @@ from afina.cli.main import app
 from afina.domain.answer import collected
 from afina.domain.ask import ask_of
 from afina.domain.progress import Progress
-from afina.errors import BadRequest, ConfigError, InvalidRows, NotCertified
+from afina.errors import BadRequest, ConfigError, EngineError, InvalidRows, NotCertified
 from afina.store import artefacts, certificates
 from afina.testing.tiny import write_tiny_model
 from afina.tuning.methods import lora
@@ -67,7 +68,7 @@ def answered(ws: Workspace, name: str) -> str:
 
 def test_a_tuned_name_is_certified_and_answers(root: Path, data: Path) -> None:
     ws, told = opened(root), list[Progress]()
-    artefact = tune(ws, data, name="boats", options=OPTIONS, held_out=0.2, tell=told.append)
+    artefact = tune(ws, data, name="boats", options=OPTIONS, held_out=0.2, tell=told.append, apart=True)
     meta = artefact.meta
     assert meta["base"] == ws.engine().card.base
     assert meta["method"]["name"] == "lora"
@@ -88,7 +89,7 @@ def test_a_tuned_name_is_certified_and_answers(root: Path, data: Path) -> None:
 
 def test_without_a_certificate_the_name_does_not_answer(root: Path, data: Path) -> None:
     ws = opened(root)
-    tune(ws, data, name="boats", options={**OPTIONS, "epochs": 1}, certify=False)
+    tune(ws, data, name="boats", options={**OPTIONS, "epochs": 1}, certify=False, apart=False)
     with pytest.raises(NotCertified):
         answered(ws, "boats")
     ws.close()
@@ -96,18 +97,18 @@ def test_without_a_certificate_the_name_does_not_answer(root: Path, data: Path) 
 
 def test_an_interrupted_run_goes_on(root: Path, data: Path) -> None:
     ws, options = opened(root), {**OPTIONS, "epochs": 2, "checkpoint_steps": 5}
-    whole = tune(ws, data, name="whole", options=options, certify=False)
+    whole = tune(ws, data, name="whole", options=options, certify=False, apart=False)
 
     def stop(progress: Progress) -> None:
         if progress.done == 7:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        tune(ws, data, name="rest", options=options, certify=False, tell=stop)
+        tune(ws, data, name="rest", options=options, certify=False, apart=False, tell=stop)
     (run,) = (root / WORK).iterdir()
     assert [p.name for p in run.iterdir()] == ["step-0000005"]
     told: list[Progress] = []
-    rest = tune(ws, data, name="rest", options=options, certify=False, resume=True, tell=told.append)
+    rest = tune(ws, data, name="rest", options=options, certify=False, apart=False, resume=True, tell=told.append)
     assert min(p.done for p in told if p.stage == "tuning") == 6
     assert rest.digest == whole.digest
     ws.close()
@@ -144,3 +145,23 @@ def test_the_verbs(root: Path, data: Path) -> None:
     said = json.loads(done.stdout)
     assert (said["name"], said["live"]) == ("boats", True)
     assert said["method"]["options"]["rank"] == 4
+
+
+def test_a_child_that_dies_is_an_error_and_its_checkpoint_stays(root: Path, data: Path) -> None:
+    """What a kill leaves behind is gone on with."""
+    with opened(root) as ws:
+        options = {**OPTIONS, "epochs": 40, "checkpoint_steps": 5}
+
+        def kill(progress: Progress) -> None:
+            if progress.stage == "tuning" and progress.done >= 12:
+                (child,) = [p for p in psutil.Process().children() if "afina.actions._fitting" in p.cmdline()]
+                child.kill()
+
+        with pytest.raises(EngineError, match="--resume"):
+            tune(ws, data, name="rest", options=options, certify=False, tell=kill)
+        (run,) = (root / WORK).iterdir()
+        assert [p.name for p in run.glob("step-*")][-1] >= "step-0000005"
+        told: list[Progress] = []
+        options = {**options, "epochs": 40}
+        tune(ws, data, name="rest", options=options, certify=False, resume=True, apart=False, tell=told.append)
+        assert min(p.done for p in told if p.stage == "tuning") > 5

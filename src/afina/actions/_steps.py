@@ -71,7 +71,7 @@ class Steps:
         return outcome
 
     def digest_of(self, name: str) -> str:
-        """Of a taken step's outcome: what a later step is made from. An outcome says all that matters to later steps."""
+        """Of a taken step's outcome, which says all that matters to later steps: what they are made from."""
         return self._done[name]
 
     def forget(self, name: str) -> None:

@@ -21,7 +21,7 @@ from afina.domain.document import digest
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
-from afina.domain.report import Report
+from afina.domain.report import CaseResult, Report
 from afina.errors import BadRequest
 from afina.evaluation.show.tables import Table, tables
 from afina.prompting.template import QUESTION
@@ -35,7 +35,7 @@ READER = "demo-reader"
 EXAMPLES = "demo-examples"
 """Name of the set of examples that the arm with demonstrations shows: the tuning rows without their sources."""
 
-ROWS, SEED = 300, 0
+ROWS, SEED, EPOCHS = 300, 0, 3
 LONGEST_TUNING_S, SHORTEST_TUNING_S, CERTIFYING_S = 180.0, 30.0, 40.0
 
 PLAN = (
@@ -170,11 +170,13 @@ def _tuned(ws: Workspace, steps: Steps, folder: Path, doing: Doing, *, minutes: 
     def fit(tell: Tell) -> Outcome:
         left_s = minutes * 60 - steps.elapsed_s - steps.usual_after_s("tuned") - CERTIFYING_S
         most_s = max(SHORTEST_TUNING_S, min(LONGEST_TUNING_S, left_s))
-        adapter = doing.tune(ws, rows, name=READER, max_minutes=most_s / 60, resume=True, tell=tell)
+        adapter = doing.tune(
+            ws, rows, name=READER, max_minutes=most_s / 60, options={"epochs": EPOCHS}, resume=True, tell=tell
+        )
         return {"adapter": adapter.digest}
 
     steps.take("rows", make, inputs=(steps.digest_of(LIBRARY), str(ROWS), str(SEED)))
-    steps.take("tuned", fit, inputs=(steps.digest_of("rows"), steps.digest_of("model")))
+    steps.take("tuned", fit, inputs=(steps.digest_of("rows"), steps.digest_of("model"), str(EPOCHS)))
 
 
 def without_sources(example: Example) -> Example:
@@ -214,7 +216,7 @@ def _study(ws: Workspace, steps: Steps, folder: Path, doing: Doing, subject: Sub
         model=subject.model,
         page=page,
         dropped=checked.dropped,
-        question=next(c.question for c in checked.kept if c.answerable),
+        question=told["question"],
     )
 
 
@@ -231,7 +233,14 @@ def _told(report: Report) -> Outcome:
         "recommendation": report.recommendation.sentence,
         "arm": served,
         "recipe": dict(report.arm(served).recipe),
+        "question": next((c.question for c in _worth_asking(report, served)), ""),
     }
+
+
+def _worth_asking(report: Report, arm: str) -> list[CaseResult]:
+    """Cases with an answer, those first that the arm is right on."""
+    known = [c for c in report.results if c.expected]
+    return sorted(known, key=lambda c: -(c.right.get(arm) or 0.0))
 
 
 def _table(one: Table) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Tune: examples from a file to an adapter that answers under its name as soon as it is certified."""
 
+import contextlib
 import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from afina import plugins
+from afina.actions._fitting import Work, fitted, fitted_apart
 from afina.actions.verify import verify
 from afina.border import Portal
 from afina.contracts import Checkpoint, Engine, Step
@@ -79,6 +81,7 @@ def tune(
     engine: str | None = None,
     resume: bool = False,
     certify: bool = True,
+    apart: bool = True,
     tell: Tell = silent,
 ) -> Artefact:
     """Learn the answers of a JSONL file; what comes out is stored and answers under `name` once it is certified.
@@ -87,7 +90,7 @@ def tune(
 
     held_out: share of the groups to measure on, or a file of its own. options: those of the method. resume: go on from
     the last checkpoint of the same data and options, if there is one. certify: off leaves the name without a
-    certificate, so that it does not answer until `verify` made one.
+    certificate, so that it does not answer until `verify` made one. apart: fit in a process of its own.
 
     A certificate that does not pass is told, not raised: the adapter is kept, and its name does not answer.
 
@@ -102,7 +105,7 @@ def tune(
     run = _run(ws, served, engine, name=name, source=path.name, parts=parts, method=method)
     run = dataclasses.replace(run, options=_options(method, {**(options or {}), **_limit(max_minutes)}, run))
     out = ws.root / WORK / run.digest[:16]
-    final = _fitted(run, out, resume=resume, tell=tell)
+    final = _fitted(run, out, resume=resume, apart=apart, tell=tell)
     artefact = artefacts.put(
         ws.store, ws.root, ws.scope, kind="adapter", name=name, folder=final.folder, meta=_meta(run, final)
     )
@@ -174,7 +177,7 @@ def _options(method: str, given: Mapping[str, Any], run: Run) -> Any:
         raise BadRequest(f"{option} is {fault['input']!r}: {fault['msg'].lower()}", param=option) from invalid
 
 
-def _fitted(run: Run, out: Path, *, resume: bool, tell: Tell) -> Checkpoint:
+def _fitted(run: Run, out: Path, *, resume: bool, apart: bool, tell: Tell) -> Checkpoint:
     """Drive the method to its last checkpoint."""
     found = sorted(out.glob("step-*"))[-1:] if resume else []
     if resume and not found:
@@ -182,16 +185,16 @@ def _fitted(run: Run, out: Path, *, resume: bool, tell: Tell) -> Checkpoint:
     if not resume:
         shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True, exist_ok=True)
-    fit = plugins.load("tuning.methods", run.method).build(run.options).fit
-    steps: Iterator[Step | Checkpoint] = fit(
-        run.base, run.parts.train, run.parts.held_out, out=out, resume=next(iter(found), None)
+    work = Work(
+        run.method, run.options, run.base, run.parts.train, run.parts.held_out, out, resume=next(iter(found), None)
     )
     final: Checkpoint | None = None
-    for told in steps:
-        if isinstance(told, Step):
-            _tell_step(told, tell)
-        elif told.final:
-            final = told
+    with contextlib.closing(fitted_apart(work) if apart else fitted(work)) as steps:
+        for told in steps:
+            if isinstance(told, Step):
+                _tell_step(told, tell)
+            elif told.final:
+                final = told
     if final is None:
         raise NotFound(f'tuning method "{run.method}" ended without an adapter')
     return final

@@ -3,6 +3,7 @@
 VERBS: dict[str, str] = {
     "add": "Add documents: a file, a folder, or - for standard input",
     "ask": "Ask a question and see what supports the answer",
+    "compare": "Measure several ways of answering on the same cases and recommend one",
     "data": "Tuning data: make it from documents, check it before a long run",
     "demo": "The whole job on real input: documents in, six ways of answering measured, the best one served",
     "doctor": "Look over the workspace: every byte of every kind of file, versions, and which engine serves what",

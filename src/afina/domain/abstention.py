@@ -6,8 +6,10 @@ NOT_FOUND = {"en": "not in the documents", "es": "no está en los documentos"}
 """What a model is asked to answer, by language."""
 
 ANSWER_FORM = {
-    "en": "Answer with the shortest exact phrase, nothing else. If the answer cannot be found, reply: not in the documents",
-    "es": "Responde con la frase exacta más corta, nada más. Si la respuesta no se encuentra, di: no está en los documentos",
+    "en": "Answer with the shortest exact phrase, nothing else. "
+    "If the answer cannot be found, reply: not in the documents",
+    "es": "Responde con la frase exacta más corta, nada más. "
+    "Si la respuesta no se encuentra, di: no está en los documentos",
 }
 """The one instruction on the form of an answer that every arm of a study gets."""
 

@@ -1,6 +1,8 @@
 """From finished rows to figures: what each arm reached, and how arms differ over the same cases."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -56,15 +58,13 @@ def compared(
 ) -> list[Comparison]:
     """Every other arm less the arm `name`, p values corrected together, in the order of `values`."""
     others = [arm for arm in values if arm != name]
-    plain = [_pair(arm, name, values[arm] - values[name], groups, delta=delta, seed=seed) for arm in others]
+    plain = [_pair(arm, name, values[arm] - values[name], groups, seed=seed) for arm in others]
     known = [p for p in plain if p is not None]
     corrected = holm([p["p"] for p in known])
-    return [Comparison(**pair, p_holm=p) for pair, p in zip(known, corrected, strict=True)]
+    return [_finished(pair, p, delta, arms=len(known)) for pair, p in zip(known, corrected, strict=True)]
 
 
-def _pair(
-    arm: str, against: str, paired: Floats, groups: Sequence[str], *, delta: float, seed: int
-) -> dict[str, Any] | None:
+def _pair(arm: str, against: str, paired: Floats, groups: Sequence[str], *, seed: int) -> dict[str, Any] | None:
     """None where the two arms share no case with a verdict."""
     there = ~np.isnan(paired)
     if not there.any():
@@ -73,13 +73,16 @@ def _pair(
     numbers = group_numbers([g for g, ok in zip(groups, there, strict=True) if ok])
     low, high = (float(edge[0]) for edge in interval(differences, numbers, bounds=(-1.0, 1.0), seed=seed))
     p, test = _tested(differences, numbers, seed=seed)
-    mean, cases = float(differences.mean()), len(differences)
-    disagree = float((differences**2).mean())
     return {
-        "arm": arm, "against": against, "difference": mean, "low": low, "high": high, "p": p, "test": test,
-        "disagree": disagree, "cases": cases, "groups": int(numbers.max()) + 1,
-        "cases_needed": _needed(disagree, mean, (high - low) / 2, cases=cases, delta=delta),
+        "arm": arm, "against": against, "difference": float(differences.mean()), "low": low, "high": high, "p": p,
+        "test": test, "disagree": float((differences**2).mean()), "cases": len(differences),
+        "groups": int(numbers.max()) + 1,
     }  # fmt: skip
+
+
+def _finished(pair: dict[str, Any], p_holm: float, delta: float, *, arms: int) -> Comparison:
+    plain = Comparison(**pair, p_holm=p_holm, cases_needed=0)
+    return replace(plain, cases_needed=_needed(plain, delta, arms=arms))
 
 
 def _tested(differences: Floats, numbers: NDArray[np.int64], *, seed: int) -> tuple[float, str]:
@@ -90,13 +93,20 @@ def _tested(differences: Floats, numbers: NDArray[np.int64], *, seed: int) -> tu
     return permutation(differences, numbers, seed=seed), "paired permutation" + ("" if alone else " of groups")
 
 
-def _needed(disagree: float, mean: float, half_width: float, *, cases: int, delta: float) -> int:
+def _needed(pair: Comparison, delta: float, *, arms: int) -> int:
     """In all, to tell a difference like this one from 0, or to show that it is less than delta: whichever is sooner.
 
     The arms are taken to disagree at least as often as one unseen pair of cases would make them, and the variance
-    is inflated by what groups made of it here.
+    is inflated by what groups made of it here. Telling one of many arms apart takes a larger surprise, so more cases.
     """
-    q = max(disagree, 2 / (cases + 2))
-    independent = Z * float(np.sqrt(q / cases))
-    inflation = max(1.0, (half_width / independent) ** 2)
-    return cases_needed(q, max(abs(mean), delta - abs(mean)), inflation=inflation)
+    size = abs(pair.difference)
+    q = max(pair.disagree, 2 / (pair.cases + 2))
+    independent = Z * float(np.sqrt(q / pair.cases))
+    inflation = max(1.0, ((pair.high - pair.low) / 2 / independent) ** 2)
+    ways = [cases_needed(q, delta - size, inflation=inflation)] if size < delta else []
+    if size:
+        surprise = NormalDist().inv_cdf(1 - 0.05 / 2 / arms)
+        ways.append(cases_needed(q, size, inflation=inflation * (surprise / Z) ** 2))
+    needed = min(ways, default=pair.cases)
+    settled = pair.told_apart or (pair.low > -delta and pair.high < delta)
+    return needed if settled else max(needed, pair.cases + 1)

@@ -100,7 +100,7 @@ def mcnemar(wins: int, losses: int) -> float:
     if total == 0:
         return 1.0
     tail = sum(math.comb(total, k) for k in range(min(wins, losses) + 1)) / 2**total
-    return min(1.0, 2 * tail)
+    return min(1.0, 2 * float(tail))
 
 
 def permutation(differences: Floats, groups: NDArray[np.int64], *, seed: int = 0, flips: int = RESAMPLES) -> float:

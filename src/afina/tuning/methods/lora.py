@@ -38,7 +38,7 @@ from afina.tuning.schedule import Plan, Shape, steps_that_fit
 WARM_STEPS, PROBE_STEPS, PROBE_EVERY = 1, (3, 8), 10
 """Steps that do not count for speed, those after which it is first measured, and how often after that."""
 SAVING_S = 5.0
-COUNTED = ("step", "tokens", "computed", "seconds", "measuring_s", "before", "after")
+COUNTED = ("step", "tokens", "computed", "seconds", "cpu_s", "measuring_s", "before", "after")
 """What a checkpoint keeps of how far a run is."""
 
 
@@ -147,7 +147,7 @@ class Fitting:
         total = len(self.order)
         self.plan = Plan(total, options.learning_rate, math.ceil(options.warm_up * total), shape=options.shape)
         self.step = self.tokens = self.computed = 0
-        self.seconds = self.measuring_s = 0.0
+        self.seconds = self.cpu_s = self.measuring_s = 0.0
         self.before: float | None = None
         self.after: float | None = None
         self._start_model()
@@ -177,14 +177,14 @@ class Fitting:
 
     def run(self, out: Path) -> Iterator[Step | Checkpoint]:
         """All steps that are left, then the adapter."""
-        clock = time.perf_counter() - self.seconds
+        clock, cpu = time.perf_counter() - self.seconds, time.process_time() - self.cpu_s
         if self.step == 0:
             self.before = self._held_out_loss()
             self.measuring_s = time.perf_counter() - clock
         mark = (self.step, time.perf_counter())
         while self.step < self.plan.steps:
             loss = self.one_step()
-            self.seconds = time.perf_counter() - clock
+            self.seconds, self.cpu_s = time.perf_counter() - clock, time.process_time() - cpu
             if self.step == WARM_STEPS:
                 mark = (self.step, time.perf_counter())
             if self.step in PROBE_STEPS or self.step % PROBE_EVERY == 0:
@@ -306,5 +306,6 @@ class Fitting:
             "tokens": self.tokens,
             "tokens_computed": self.computed,
             "seconds": self.seconds,
+            "cpu_seconds": self.cpu_s,
             "shared_beginnings": float(self.packed),
         }
