@@ -11,7 +11,6 @@ from afina.actions import demo as demos
 from afina.actions.demo import READER, Doing, Shown, demo
 from afina.actions.initialise import initialise
 from afina.domain.artefact import Artefact
-from afina.domain.document import digest
 from afina.domain.example import Case
 from afina.domain.progress import Progress
 from afina.domain.report import ArmResult, Cost, Estimate, Recommendation, Report
@@ -108,7 +107,7 @@ def opened(tmp_path: Path) -> Iterator[Callable[[], Workspace]]:
         for ws in workspaces:
             ws.close()
         workspaces.clear()
-        engines = {"local": EchoEngine(base=digest("echo"))}
+        engines = {"local": EchoEngine()}
         root = initialise(tmp_path / "ws")
         workspaces.append(open_workspace(root, engines=engines, embedders={"minilm": WordEmbedder()}, environ={}))
         return workspaces[0]

@@ -53,7 +53,7 @@ def plot(report: Report, *, width: float, height: float) -> Plot | None:
     arms = [a for a in report.arms if a.quality.value is not None and a.cost.per_answer]
     if not arms:
         return None
-    left, right, top, bottom = 38.0, width - 10, 14.0, height - 40
+    left, right, top, bottom = 38.0, width - 10, 28.0, height - 40
     prices = [a.cost.per_answer or 0.0 for a in arms]
     low_x, high_x = math.log10(min(prices) / 1.5), math.log10(max(prices) * 1.5)
     top_share = max(_round_up(max((a.quality.high or 0.0) for a in arms)), 0.1)
