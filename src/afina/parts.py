@@ -5,11 +5,13 @@ and circles found, before anything is built.
 """
 
 import dataclasses
+import json
+import math
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from afina import plugins
 from afina.config import FILE, Config
@@ -51,6 +53,19 @@ class Stock(Protocol):
         """Another recipe (or model name) as an Answerer; raises NotFound."""
         ...
 
+
+LIMITS: Mapping[str, tuple[float, float]] = {
+    "max_tokens": (1, math.inf),
+    "temperature": (0, 2),
+    "top_p": (0.0001, 1),
+    "n": (1, 128),
+    "presence_penalty": (-2, 2),
+    "frequency_penalty": (-2, 2),
+    "top_logprobs": (0, 20),
+}
+"""The least and the most that a recipe's `sampling` may say: what OpenAI's API lets a request say."""
+
+_SAMPLING = TypeAdapter(Sampling)
 
 Known = Mapping[Referred, Sequence[str]]
 """The names there are, by what they name. What is absent from the mapping is not checked."""
@@ -125,10 +140,13 @@ def control_of(stage: Stage, stock: Stock, *, where: str) -> Control:
 def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, Any]) -> Answerer:
     """`answerer` with a recipe's adapter, and its sampling where the client set nothing (see `Ask.given`).
 
-    sampling: names and values of `Sampling` fields, as `check_recipe` lets them through.
+    sampling: names and values of `Sampling` fields as a recipe writes them; see `sampling_set`.
+
+    Raises:
+        ConfigError: a name or a value that `check_recipe` refuses too.
     """
     plain = Sampling()
-    wanted = {name: tuple(value) if isinstance(value, list) else value for name, value in sampling.items()}
+    wanted = sampling_set(sampling, where="sampling")
 
     def answer(ask: Ask, /) -> AsyncIterator[Piece]:
         open_to = [n for n in wanted if n not in ask.given and getattr(ask.sampling, n) == getattr(plain, n)]
@@ -139,8 +157,34 @@ def settled(answerer: Answerer, *, adapter: str | None, sampling: Mapping[str, A
     return answer
 
 
+def sampling_set(sampling: Mapping[str, Any], *, where: str) -> dict[str, Any]:
+    """What a recipe's `sampling` sets, as the types of `Sampling`: one stop sequence may be written without a list.
+
+    Types are strict: "256" is no number, but TOML's and JSON's lists are tuples, and their keys token ids.
+
+    Raises:
+        ConfigError: an unknown name, a value of another type or beyond LIMITS; begins with `where`.
+    """
+    fields = [f.name for f in dataclasses.fields(Sampling)]
+    for name in sampling:
+        if name not in fields:
+            raise ConfigError(f'{where}: "{name}" is not a key here{nearest(name, fields)}')
+    stop = sampling.get("stop")
+    written = {**sampling, "stop": [stop]} if isinstance(stop, str) else sampling
+    try:
+        checked = _SAMPLING.validate_json(json.dumps(dict(written), default=str), strict=True)
+    except ValidationError as invalid:
+        raise ConfigError(f"{where}: {first_fault(invalid, fields)}") from invalid
+    found = {name: getattr(checked, name) for name in sampling}
+    for name, (least, most) in LIMITS.items():
+        value = found.get(name)
+        if value is not None and not least <= value <= most:
+            raise ConfigError(f'{where}: "{name}" is {value}: it may be from {least} to {most}')
+    return found
+
+
 def check_recipe(recipe: Recipe, known: Known) -> None:
-    """Every key, backend and name of one recipe.
+    """Every key, backend, name and sampling value of one recipe.
 
     Raises:
         ConfigError: names the recipe, the stage, the value and the nearest right thing.
@@ -149,10 +193,7 @@ def check_recipe(recipe: Recipe, known: Known) -> None:
     _check_name("engine", recipe.engine, known, f"{here}, engine")
     if recipe.adapter is not None:
         _check_name("adapter", recipe.adapter, known, f"{here}, adapter")
-    fields = [f.name for f in dataclasses.fields(Sampling)]
-    for key in recipe.sampling:
-        if key not in fields:
-            raise ConfigError(f'{here}, sampling: "{key}" is not a key here{nearest(key, fields)}')
+    sampling_set(recipe.sampling, where=f"{here}, sampling")
     for to, name, where in references(recipe):
         _check_name(to, name, known, where)
 

@@ -60,7 +60,7 @@ def test_exact_match(text: str, golds: tuple[str, ...], expected: float) -> None
         ("a b b", ("b b c",), 0.8),  # 'a' is an article: given b b, gold b b c: P = 1, R = 2/3
         ("nothing", ("else", "nothing at all"), 0.5),  # best of 0 and P = 1, R = 1/3
         ("", ("else",), 0.0),
-        ("the", ("a",), 1.0),  # both empty once normalised
+        ("the", ("a",), 0.0),  # both empty once normalised, but not the same
     ],
 )
 def test_token_f1(text: str, golds: tuple[str, ...], expected: float) -> None:
@@ -81,6 +81,32 @@ def test_token_f1(text: str, golds: tuple[str, ...], expected: float) -> None:
 )
 def test_contains_gold(text: str, gold: str, expected: float) -> None:
     assert contains_gold.score(case(gold), Answer(text)).value == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "gold", "expected"),
+    [
+        ("A", "A", 1.0),
+        (" a\n", "A", 1.0),
+        ("B", "A", 0.0),
+        ("the", "A", 0.0),
+        ("", "A", 0.0),
+        ("+", "+", 1.0),
+        ("-", "+", 0.0),
+        ("%", "%", 1.0),
+        ("", "%", 0.0),
+        ("", "", 0.0),
+        ("x", "", 0.0),
+    ],
+)
+def test_gold_that_normalising_empties_is_compared_as_written(text: str, gold: str, expected: float) -> None:
+    for scorer in (exact_match, token_f1, contains_gold, correct):
+        assert scorer.score(case(gold), Answer(text)).value == expected, scorer.__name__
+
+
+def test_an_article_among_other_gold_hides_nothing() -> None:
+    for scorer in (exact_match, token_f1, contains_gold, correct):
+        assert scorer.score(case("A", "first"), Answer("the first")).value == 1.0, scorer.__name__
 
 
 def test_words_keep_numbers_whole() -> None:

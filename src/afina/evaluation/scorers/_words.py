@@ -34,5 +34,17 @@ def contains(text: list[str], part: list[str]) -> bool:
     return bool(part) and any(text[i : i + len(part)] == part for i in range(len(text) - len(part) + 1))
 
 
+def same_as_written(text: str, gold: str) -> bool:
+    """Whether two texts agree but for case and white space around them; an empty one agrees with nothing.
+
+    For gold that normalising leaves nothing of: "A" of a multiple choice, "+", "%".
+    """
+    return bool(text.strip()) and _written(text) == _written(gold)
+
+
+def _written(text: str) -> str:
+    return unicodedata.normalize("NFC", text.strip().casefold())
+
+
 def _articles(lang: str) -> re.Pattern[str]:
     return ARTICLES.get(lang[:2], ARTICLES["en"])

@@ -3,12 +3,16 @@
 from afina.contracts import Score
 from afina.domain.answer import Answer
 from afina.domain.example import Case
-from afina.evaluation.scorers._words import contains, words
+from afina.evaluation.scorers._words import contains, same_as_written, words
 
 
 def score(case: Case, answer: Answer, /) -> Score:
-    """1 or 0; no verdict where the case has no answer."""
+    """1 or 0; no verdict where the case has no answer. Gold without words ("A", "+") must be the whole answer."""
     if not case.answerable:
         return Score(None, "the case has no answer to hold")
-    given = words(answer.text, case.lang)
-    return Score(float(any(contains(given, words(gold, case.lang)) for gold in case.answers)))
+    return Score(float(any(_holds(answer.text, gold, case.lang) for gold in case.answers)))
+
+
+def _holds(text: str, gold: str, lang: str) -> bool:
+    wanted = words(gold, lang)
+    return contains(words(text, lang), wanted) if wanted else same_as_written(text, gold)

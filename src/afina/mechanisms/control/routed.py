@@ -41,12 +41,16 @@ def confident(minimum: float) -> Policy:
 
 
 def routed(small: Answerer, large: Answerer, *, trust: Policy) -> Answerer:
-    """Let `small` answer when `trust` says so; otherwise `large`. Text of a rejected draft never reaches the client."""
+    """Let `small` answer when `trust` says so; otherwise `large`. Text of a rejected draft never reaches the client.
+
+    A draft that failed or was cut off never stands, whatever `trust` would say of what there is of it.
+    """
 
     async def answer(ask: Ask, /) -> AsyncIterator[Piece]:
         wanted = ask.sampling.logprobs
         draft = await collected(small(replace(ask, sampling=replace(ask.sampling, logprobs=True, n=1))))
-        stands, why = trust(ask, draft)
+        unfinished = _unfinished(draft)
+        stands, why = (False, unfinished) if unfinished else trust(ask, draft)
         yield Chose("small" if stands else "large", why, stage="routed")
         if stands and ask.sampling.n == 1:
             for piece in draft.pieces:
@@ -59,3 +63,10 @@ def routed(small: Answerer, large: Answerer, *, trust: Policy) -> Answerer:
                 yield piece
 
     return answer
+
+
+def _unfinished(draft: Answer) -> str:
+    """Why a draft is not the whole of an answer; empty if it is."""
+    if draft.failed is not None:
+        return "the draft failed"
+    return "the draft was cut off" if draft.finish == "length" else ""
