@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions.compare import compare
+from afina.actions.compare import compare, keep_winner
 from afina.actions.ingest import add
 from afina.actions.initialise import initialise
+from afina.config import CollectionSection, Use
 from afina.contracts import Prompt
 from afina.domain.abstention import ANSWER_FORM, NOT_FOUND
 from afina.domain.answer import collected
 from afina.domain.ask import ask_of
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
-from afina.errors import BadRequest, EmptyExamples, EngineError, NotFound
+from afina.errors import BadRequest, EmptyExamples, EngineError, InvalidRow, NotFound
 from afina.evaluation.cases import load_cases
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
@@ -179,3 +180,32 @@ def test_cases_of_a_file(tmp_path: Path) -> None:
     file = tmp_path / "cases.jsonl"
     file.write_text("\n".join(json.dumps({"id": c.id, "question": c.question, "answers": c.answers}) for c in CASES))
     assert [c.question for c in load_cases(file)] == [c.question for c in CASES]
+
+
+def test_another_setting_is_another_study(ws: Workspace, engine: EchoEngine) -> None:
+    first = compare(ws, CASES[:4], arms=["knowledge"])
+    lexical = CollectionSection(retriever=Use.model_validate({"use": "hybrid", "fusion": "lexical"}))
+    ws.config = ws.config.model_copy(update={"collections": {"docs": lexical}})
+    assert compare(ws, CASES[:4], arms=["knowledge"]).id != first.id
+
+
+def test_the_winner_answers_under_a_name(ws: Workspace, tmp_path: Path) -> None:
+    report = compare(ws, CASES, arms=["knowledge"], out=tmp_path / "new" / "folder" / "report.html")
+    assert (tmp_path / "new" / "folder" / "report.html").is_file()
+    assert keep_winner(ws, report, "shop") == "knowledge"
+    assert "shop" in ws.model_names()
+    assert ws.portal.run(_asked(ws, "What does lamp 9 cost?")) == "90 euros"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        (b'{"question": "caf\xe9?"}', "line 1: byte 18 is not UTF-8"),
+        ('{"question": "a\u2028b", "answers": ["c"], "colour": 1}'.encode(), "line 1, field colour"),
+    ],
+)
+def test_faults_of_a_file_are_told_by_line(tmp_path: Path, line: bytes, fault: str) -> None:
+    file = tmp_path / "cases.jsonl"
+    file.write_bytes(line)
+    with pytest.raises(InvalidRow, match=re.escape(fault)):
+        load_cases(file)

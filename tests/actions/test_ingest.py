@@ -1,6 +1,7 @@
 """Adding and removing, from files to search; and that what was removed is gone from every byte."""
 
 import itertools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -132,3 +133,26 @@ def holding(root: Path) -> list[str]:
     wanted = [word.encode(code) for word, code in itertools.product(cases, ("utf-8", "utf-16-le", "utf-16-be"))]
     files = [path for path in root.rglob("*") if path.is_file()]
     return [str(path) for path in files if any(word in path.read_bytes() for word in wanted)]
+
+
+def test_a_name_that_is_not_utf_8_costs_one_line(ws: Workspace, tmp_path: Path) -> None:
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    (folder / "a.md").write_text("# A\n\nThe first page.\n")
+    try:
+        (folder / os.fsdecode(b"caf\xe9.md")).write_text("# C\n\nCoffee.\n")
+    except OSError:
+        pytest.skip("this file system takes only UTF-8 names")
+    (folder / "z.md").write_text("# Z\n\nThe last page.\n")
+    done = add(ws, folder)
+    assert done.added == 2
+    assert [(f.name, f.reason) for f in done.failed] == [("caf\\udce9.md", "its name is not UTF-8; rename it")]
+
+
+def test_a_prefix_keeps_two_folders_apart(ws: Workspace, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "readme.md").write_text(f"# {name}\n\nThis is {name}.\n")
+        assert add(ws, tmp_path / name, prefix=name).added == 1
+    names = {d.name for d in ws.passages.documents(ws.scope, "docs")}
+    assert {"one/readme.md", "two/readme.md"} <= names

@@ -1,10 +1,12 @@
 """The arms of a study as recipes, built from what the workspace has; each has the same instruction on the form."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from afina.domain.abstention import ANSWER_FORM
 from afina.domain.artefact import Artefact, Recipe, Stage
+from afina.domain.document import digest
 from afina.domain.report import Preparation
 from afina.errors import BadRequest, nearest
 from afina.evaluation.conclude import BASE, Entry
@@ -39,6 +41,10 @@ INSTRUCTIONS = {
     ),
 }
 """Candidates of the prompt arm, by language; the first is taken where there is nothing to choose on."""
+
+
+DIGEST = digest(json.dumps([ANSWER_TOKENS, ANSWER_FORM, INSTRUCTIONS], sort_keys=True))
+"""Of what arms are made from here; another one makes another study."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

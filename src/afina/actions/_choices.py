@@ -1,5 +1,6 @@
 """What is chosen before a study opens its cases: instructions and demonstrations, on validation questions."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from time import monotonic
@@ -8,6 +9,7 @@ from typing import Any
 from afina.actions._arms import INSTRUCTIONS, Stock, instructed, shown
 from afina.domain.abstention import abstains
 from afina.domain.artefact import Recipe
+from afina.domain.document import digest
 from afina.domain.example import Case, Example, share_of
 from afina.domain.report import Overlap, Preparation, Row
 from afina.evaluation.overlap import overlap
@@ -21,6 +23,10 @@ FEWEST = 8
 """Validation questions below which nothing is chosen: it would be chance."""
 DEMONSTRATIONS = ((4, "first"), (4, "nearest"), (8, "nearest"))
 """Candidates of the arm with examples: how many, and which. The first stands where there is nothing to choose on."""
+
+
+DIGEST = digest(json.dumps([VALIDATION_CASES, FEWEST, DEMONSTRATIONS]))
+"""Of how choices are made; another one makes another study."""
 
 
 @dataclass(frozen=True, slots=True)

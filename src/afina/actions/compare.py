@@ -19,6 +19,7 @@ from afina.domain.example import Case
 from afina.domain.message import Message
 from afina.domain.progress import Progress, Tell, silent
 from afina.domain.report import Overlap, Preparation, Report, Row
+from afina.engines._attached import AttachedEngine
 from afina.errors import BadRequest, Conflict, EmptyExamples, NotCertified, NotFound
 from afina.evaluation.conclude import Entry, Heading, concluded
 from afina.evaluation.cost import Rates
@@ -27,7 +28,8 @@ from afina.evaluation.overlap import overlap
 from afina.evaluation.run import Arm, Plan, Setting, study
 from afina.evaluation.show.html import page
 from afina.knowledge.language import language_of
-from afina.store import artefacts, studies
+from afina.store import artefacts, recipes, studies
+from afina.trust.setup import versions
 from afina.workspace import Workspace
 
 SCORERS = "evaluation.scorers"
@@ -72,6 +74,8 @@ def compare(
         EmptyExamples: no cases. BadRequest: an unknown arm, a delta outside [0, 1). NotFound: no such adapter or set.
     """
     _check(cases, delta)
+    if out is not None:
+        out.parent.mkdir(parents=True, exist_ok=True)
     names = arms_of.wanted(arms)
     stock = _stock(ws, cases, knowledge=knowledge, tuned=tuned, examples=examples, engine=engine, top_k=top_k)
     load(ws, ws.config.model_of(stock.engine), tell=tell)
@@ -90,6 +94,19 @@ def compare(
         out.write_text(page(report), encoding="utf-8")
     studies.describe(ws.store, ws.scope, study_id, {"recommendation": asdict(report.recommendation)})
     return report
+
+
+def keep_winner(ws: Workspace, report: Report, name: str) -> str:
+    """Let the recommended arm answer under a name (the best one, where the rule cannot tell); returns the arm.
+
+    Raises:
+        ConfigError: a name that its recipe uses is gone.
+    """
+    arm = report.recommendation.arm or report.recommendation.best
+    recipe = recipes.recipe_of(name, report.arm(arm).recipe)
+    ws.check(recipe)
+    recipes.put(ws.store, ws.scope, recipe)
+    return arm
 
 
 def _measured(ws: Workspace, ready: Ready, cases: Sequence[Case], setting: Setting, study_id: str) -> list[Row]:
@@ -143,7 +160,7 @@ def _ready(
         recipes.append(chosen.recipe)
         entries.append(arms_of.entry(name, chosen.recipe, chosen.preparation))
         before[name] = choices.remembering(chosen)
-    studies.describe(ws.store, ws.scope, study_id, {"chosen": before})
+        studies.describe(ws.store, ws.scope, study_id, {"chosen": before})
     learnt = _learnt(ws, stock, cases)
     return Ready(tuple(recipes), tuple(entries), tuple(skipped), learnt or on.overlap)
 
@@ -176,7 +193,10 @@ def _learnt(ws: Workspace, stock: Stock, cases: Sequence[Case]) -> Overlap | Non
 
 def _arm(ws: Workspace, recipe: Recipe) -> Arm:
     engine = ws.engine(recipe.engine)
-    return Arm(recipe.name, ws.answerer(recipe), cpu_seconds=engine.cpu_seconds, peak_bytes=peak_of_tree())
+    plain = Arm(recipe.name, ws.answerer(recipe), cpu_seconds=engine.cpu_seconds)
+    if isinstance(engine, AttachedEngine):
+        return plain  # its memory is another process's
+    return replace(plain, peak_bytes=peak_of_tree())
 
 
 def _asking(ws: Workspace) -> Callable[[Case], Ask]:
@@ -193,8 +213,11 @@ def _id(ws: Workspace, stock: Stock, cases: Sequence[Case], names: Sequence[str]
     card = ws.engine(stock.engine).card
     generation = ws.passages.generation(ws.scope, stock.knowledge) if stock.knowledge else 0
     shown = ws.demonstrations.examples(ws.scope, stock.examples) if stock.examples else ()
+    collection = ws.config.collection(stock.knowledge) if stock.knowledge else None
     parts = [
-        card.fingerprint, card.base, stock.lang, stock.tuned.digest if stock.tuned else "", str(stock.top_k),
+        card.fingerprint, card.base, ws.config.engine(stock.engine)[1].model_dump_json(), json.dumps(versions()),
+        ws.config.citations.model_dump_json(), collection.model_dump_json() if collection else "",
+        stock.lang, stock.tuned.digest if stock.tuned else "", str(stock.top_k), arms_of.DIGEST, choices.DIGEST,
         f"{stock.knowledge} {generation}", *names, *(e.id for e in shown),
         *(json.dumps(asdict(case), ensure_ascii=False, sort_keys=True) for case in cases),
     ]  # fmt: skip

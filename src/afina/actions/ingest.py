@@ -8,7 +8,7 @@ import hashlib
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -82,12 +82,14 @@ def add(
     *,
     collection: str = "docs",
     ignore: Sequence[str] = (),
+    prefix: str = "",
     limits: Limits | None = None,
     tell: Tell = silent,
 ) -> Ingested:
     """Take in a file, or every file of a folder that neither its .afinaignore nor `ignore` leaves out.
 
-    A document is called by its path inside the folder, or by its file name.
+    A document is called by its path inside the folder, or by its file name, after `prefix` and a slash if there is
+    one. A document of the same name in the collection is replaced.
 
     Raises:
         NotFound: no such path.
@@ -100,6 +102,8 @@ def add(
         sources = [_Source(path.name, path.stat().st_size, path=path)]
     else:
         raise NotFound(f"there is no file or folder {path}")
+    if prefix:
+        sources = [replace(source, name=f"{prefix.strip('/')}/{source.name}") for source in sources]
     return _taken_in(ws, sources, collection, limits=limits, tell=tell)
 
 
@@ -152,7 +156,7 @@ def _taken_in(
             try:
                 intake.take(source, reading)
             except (UnreadableDocument, MissingExtra) as error:
-                failure = _failure(source.name, error)
+                failure = _failure(written(source.name), error)
                 intake.failed.append(failure)
                 tell(Progress("adding", note=f"{failure.name}: {error}"))
             done += source.size
@@ -173,6 +177,11 @@ def split_options(ws: Workspace, collection: str) -> SplitOptions:
 
 def _left(started: float, done: int, total: int) -> float | None:
     return (time.monotonic() - started) * (total - done) / done if done else None
+
+
+def written(name: str) -> str:
+    """A name as it can be shown: bytes that are not UTF-8 are written out."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _failure(name: str, error: UnreadableDocument | MissingExtra) -> Failure:
@@ -197,6 +206,8 @@ class _Intake:
 
     def take(self, source: _Source, reading: Reading) -> None:
         """Raises UnreadableDocument, MissingExtra."""
+        if source.name != written(source.name):
+            raise UnreadableDocument("its name is not UTF-8; rename it")
         data = source.load()
         sha = hashlib.sha256(data).hexdigest()
         known = self._known.get(source.name)

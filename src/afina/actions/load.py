@@ -2,8 +2,28 @@
 
 from afina.actions.verify import require
 from afina.domain.progress import Progress, Tell, silent
-from afina.errors import MissingExtra, Unsupported
+from afina.errors import AfinaError, MissingExtra, Unsupported
 from afina.workspace import Workspace
+
+
+def load_all(ws: Workspace, *, tell: Tell = silent) -> None:
+    """Load what serves: the default model's engine, then every other that some model name needs.
+
+    A model that cannot be loaded beside the default one is told, and refused when it is asked for.
+
+    Raises: for the default model, what `load` raises.
+    """
+    load(ws, tell=tell)
+    done = {ws.recipe(ws.config.default_model).engine}
+    for name in ws.model_names():
+        engine = ws.recipe(name).engine
+        if engine in done:
+            continue
+        done.add(engine)
+        try:
+            load(ws, ws.config.model_of(engine), tell=tell)
+        except AfinaError as error:
+            tell(Progress("", note=f'the engine "{engine}" does not serve: {error}'))
 
 
 def load(ws: Workspace, model: str | None = None, *, tell: Tell = silent) -> None:

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
@@ -16,6 +17,7 @@ from afina.api.wire.answers import (
     Head,
     Heard,
     annotations,
+    answered_by,
     chunk,
     completion,
     extras,
@@ -104,7 +106,8 @@ class Chunks:
 
     def _end(self) -> list[str]:
         _check_complete(self._heard, self._choices)
-        usage = [event(chunk(self._head, choices=[], usage=usage_of(self._heard.used)))] if self._usage else []
+        head = replace(self._head, fingerprint=answered_by(self._head, self._heard))
+        usage = [event(chunk(head, choices=[], usage=usage_of(self._heard.used)))] if self._usage else []
         return [*usage, DONE]
 
 

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 import uvicorn
 from fastapi import FastAPI
 
-from afina.actions.load import load
+from afina.actions.load import load_all
 from afina.api.app import create_app
 from afina.api.auth import LOCAL_NAMES, Access, is_loopback
 from afina.api.published import published
@@ -58,7 +58,7 @@ def serve(
         access = Access(token, key, LOCAL_NAMES if is_loopback(host) else None)
         with published(ws.root, RunningServer(url, os.getpid(), token)):
             with opening() as tell:
-                load(ws, tell=tell)  # a broken model must not serve, and no client should wait for it
+                load_all(ws, tell=tell)  # a broken model must not serve, and no client should wait for it
             server_of(create_app(ws, access), announce=lambda: announce(url)).run(sockets=[listening])
 
 

@@ -1,7 +1,8 @@
 """Add documents: a file, a folder, or - for standard input.
 
 Text, Markdown, HTML, PDF, CSV, JSON Lines, DOCX. A file that is there already is left alone; a changed one is
-replaced. A file that cannot be read costs one line, with its reason and page.
+replaced. Documents are called by their path inside the folder: another one of the same name replaces it.
+A file that cannot be read costs one line, with its reason and page.
 """
 
 import sys
@@ -30,6 +31,9 @@ def run(
     name: Annotated[
         str, typer.Option("--name", help="What to call standard input; its suffix is its format.")
     ] = "stdin.txt",
+    prefix: Annotated[
+        str, typer.Option("--prefix", help="Goes before the names, so that those of two folders differ.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -37,7 +41,7 @@ def run(
         if path == STDIN:
             result = add_bytes(ws, sys.stdin.buffer.read(), name, collection=collection, tell=tell)
         else:
-            result = add(ws, Path(path), collection=collection, ignore=ignore or (), tell=tell)
+            result = add(ws, Path(path), collection=collection, ignore=ignore or (), prefix=prefix, tell=tell)
     show(result, as_json=as_json)
     if result.failed and not (result.added or result.replaced or result.unchanged):
         raise typer.Exit(1)

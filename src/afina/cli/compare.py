@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from afina.actions.compare import compare
+from afina.actions.compare import compare, keep_winner
 from afina.cli._screen import say, say_json, table, telling
 from afina.cli._workspace import WorkspaceOption, opened
 from afina.domain.report import Report
@@ -28,6 +28,9 @@ def run(
     delta: Annotated[float, typer.Option("--delta", help="Points that a cheaper arm may be worse.")] = 2.0,
     again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
     out: Annotated[Path | None, typer.Option("--out", "-o", help="Where the HTML page is written.")] = None,
+    served_as: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="Let the recommended arm answer under this name.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
     workspace: WorkspaceOption = None,
 ) -> None:
@@ -43,11 +46,14 @@ def run(
             arms=[a.strip() for a in arms.split(",") if a.strip()] or None, top_k=top_k, delta=delta / 100,
             again=again, tell=tell, out=page,
         )  # fmt: skip
+        arm = keep_winner(ws, report, served_as) if served_as else None
     if as_json:
         say_json(asdict(report))
         return
     show(report)
     say(f"Report: {page}")
+    if arm:
+        say(f'"{served_as}" is {arm} from now on: afina ask -m {served_as} QUESTION')
 
 
 def show(report: Report) -> None:
@@ -63,6 +69,6 @@ def show(report: Report) -> None:
     if shared.rows:
         say(
             f"Of {shared.rows} training rows, {len(shared.exact)} cases are asked word for word and {len(shared.near)} "
-            f"share eight words in a row with one."
+            f"share eight words in a row with one (questions and answers; the sources they showed are not looked at)."
         )
     say(report.recommendation.sentence)

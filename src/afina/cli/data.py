@@ -10,6 +10,7 @@ import typer
 from afina.actions.synthesise import synthesise
 from afina.cli._screen import say, say_json, telling
 from afina.cli._workspace import WorkspaceOption, opened
+from afina.errors import BadRequest
 from afina.tuning.data import load_examples
 from afina.tuning.splits import distinct, split
 
@@ -57,6 +58,8 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Check a data file: every fault by line and field, what a split would hold out, what is there twice."""
+    if not 0 <= held_out < 1:
+        raise BadRequest(f"held-out is {held_out}; it is a share from 0 to below 1", param="held_out")
     examples = load_examples(data)
     parts = split(examples, held_out=held_out)
     longest = max(sum(len(m.content) for m in example.messages) for example in examples)

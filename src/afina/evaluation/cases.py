@@ -26,10 +26,10 @@ def load_cases(path: Path) -> list[Case]:
         raise NotFound(f"{path} is not a file")
     seen: dict[str, int] = {}
     cases = []
-    for line, text in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-        if not text.strip():
+    for line, data in enumerate(path.read_bytes().removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
+        if not data.strip():
             continue
-        case = _case(_row(text, line), line)
+        case = _case(_row(data, line), line)
         if case.id in seen:
             raise InvalidRow(f'"{case.id}" is the id of line {seen[case.id]} too', line=line, field="id")
         seen[case.id] = line
@@ -47,9 +47,11 @@ def split(cases: Sequence[Case]) -> tuple[list[Case], list[Case]]:
     return parts["validation"], parts["test"]
 
 
-def _row(text: str, line: int) -> Mapping[str, Any]:
+def _row(data: bytes, line: int) -> Mapping[str, Any]:
     try:
-        row = json.loads(text)
+        row = json.loads(data.decode())
+    except UnicodeDecodeError as error:
+        raise InvalidRow(f"byte {error.start + 1} is not UTF-8", line=line) from error
     except json.JSONDecodeError as error:
         raise InvalidRow(f"not JSON: {error.msg} at character {error.pos}", line=line) from error
     if not isinstance(row, dict):

@@ -34,7 +34,8 @@ def costs(rows: Mapping[str, Sequence[Row]], preparations: Mapping[str, Preparat
 def _plain(rows: Sequence[Row], rates: Rates) -> Cost:
     said = [r for r in rows if r.turn == "quality" and not r.failed]
     alone = [r for r in rows if r.turn == "latency" and not r.failed]
-    cpu_s = _mean([r.used.cpu_s for r in said])
+    # The first block holds the latency cases, whose prompts an engine may still have in a cache.
+    cpu_s = _mean([r.used.cpu_s for r in said if r.block > 0] or [r.used.cpu_s for r in said])
     return Cost(
         prompt_tokens=_mean([r.used.prompt_tokens for r in said]) or 0.0,
         completion_tokens=_mean([r.used.completion_tokens for r in said]) or 0.0,

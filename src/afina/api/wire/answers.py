@@ -87,10 +87,15 @@ def completion(head: Head, heard: Heard, *, choices: int, logprobs: bool, metada
         "model": head.model,
         "choices": [choice_of(head, heard, n, logprobs=logprobs) for n in range(choices)],
         "usage": usage_of(heard.used),
-        "system_fingerprint": head.fingerprint,
+        "system_fingerprint": answered_by(head, heard),
         "service_tier": "default",
         "metadata": metadata,
     }
+
+
+def answered_by(head: Head, heard: Heard) -> str:
+    """The engines that answered, as they say themselves; a routed recipe may have asked another than its own."""
+    return ", ".join(dict.fromkeys(u.engine for u in heard.used if u.engine)) or head.fingerprint
 
 
 def choice_of(head: Head, heard: Heard, choice: int, *, logprobs: bool) -> JSON:

@@ -56,6 +56,8 @@ def fill(folder: Path, source: Passages, scope: Scope, collection: str, *, embed
 
     def reading() -> Iterator[tuple[str, str]]:
         for passage in source.passages(scope, collection):
+            if passage.document_id not in places:  # stored after the documents were listed: of the next generation
+                continue
             listed.append((passage.id, places[passage.document_id]))
             yield searched(passage), passage.lang or main
 

@@ -157,7 +157,7 @@ class Hybrid:
                 _files.drop_others(folder.parent, folder)
                 return generation, index, weight
             generation = now
-        raise Conflict(f'the collection "{self._collection}" keeps changing; search again in a moment')
+        return generation, index, weight  # it keeps changing; what was just built is whole, if a moment old
 
     def _home(self, scope: Scope) -> Path:
         """A folder for one project, collection, embedder and way of indexing; no name of the user's in it."""
