@@ -1,16 +1,18 @@
-"""The conformance suites pass for plain right backends; a suite that nothing can pass would test nothing."""
+"""The conformance suites pass for plain right backends, and fail for wrong ones: else they would test nothing."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 
 import pytest
 
 from afina.contracts import Answerer, Control, Gather, Reader
-from afina.domain.answer import Piece
-from afina.domain.ask import Ask
+from afina.domain.answer import Piece, collected
+from afina.domain.ask import Ask, ask_of
 from afina.domain.document import Parsed
 from afina.errors import UnreadableDocument
-from afina.testing.control_suite import ControlConformance
+from afina.testing.control_suite import ControlConformance, ScriptedAnswerer
 from afina.testing.fakes import WordRetriever
 from afina.testing.gather_suite import GatherConformance
 from afina.testing.reader_suite import ReaderConformance
@@ -37,6 +39,44 @@ class TestControl(ControlConformance):
             return answer
 
         return passing
+
+
+def mixing(inner: Answerer) -> Answerer:
+    """A wrong control: it answers whatever was asked last."""
+    asked: list[Ask] = []
+
+    async def answer(ask: Ask, /) -> AsyncIterator[Piece]:
+        asked.append(ask)
+        await asyncio.sleep(0.01)
+        async with aclosing(inner(asked[-1])) as pieces:  # type: ignore[type-var]
+            async for piece in pieces:
+                yield piece
+
+    return answer
+
+
+def test_a_control_that_mixes_answers_is_caught() -> None:
+    with pytest.raises(AssertionError):
+        ControlConformance().test_answers_side_by_side_do_not_mix(mixing)
+
+
+def test_a_gather_that_mixes_requests_is_caught() -> None:
+    asked: list[str] = []
+
+    def gather(ask: Ask) -> Ask:
+        asked.append(ask.question)
+        time.sleep(0.005)
+        return ask.adding(background=(asked[-1],))
+
+    with pytest.raises(AssertionError):
+        GatherConformance().test_it_may_run_side_by_side(gather)
+
+
+def test_the_scripted_answerer_is_sure_of_itself() -> None:
+    """So that a draft of it may stand, and both ways of a control are met."""
+    answer = asyncio.run(collected(ScriptedAnswerer()(ask_of("?"))))
+    assert "".join(t.token for t in answer.logprobs) == answer.text
+    assert all(t.logprob > -0.1 for t in answer.logprobs)
 
 
 class TestReader(ReaderConformance):

@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
 import pytest
 
 from afina.contracts import Answerer, Control
-from afina.domain.answer import Failed, Finish, Piece, Text, Used, answer_of, collected
+from afina.domain.answer import Failed, Finish, Logprobs, Piece, Text, TokenLogprob, Used, collected
 from afina.domain.ask import Ask, ask_of
 from afina.errors import EngineError
 from afina.testing.engine_suite import run, seconds_until
@@ -22,6 +22,11 @@ class Unheard(Piece):
     what: str
 
 
+def sure_of(*tokens: str) -> Logprobs:
+    """The log-probabilities of a model that doubts none of its tokens: a draft with them may stand."""
+    return Logprobs(tokens=tuple(TokenLogprob(token, -0.01) for token in tokens))
+
+
 @dataclass
 class ScriptedAnswerer:
     """Yields its pieces, `delay_s` before each; counts the streams that are open and those left early."""
@@ -29,6 +34,7 @@ class ScriptedAnswerer:
     pieces: tuple[Piece, ...] = (
         Text(text="Fine"),
         Text(text=" words."),
+        sure_of("Fine", " words."),
         Used(completion_tokens=2),
         Finish(reason="stop"),
     )
@@ -54,8 +60,19 @@ class ScriptedAnswerer:
             self.left += not done
 
 
+async def echoed(ask: Ask, /) -> AsyncIterator[Piece]:
+    """An answerer that gives every question back after a moment, sure of itself."""
+    await asyncio.sleep(0.01)
+    yield Text(text=ask.question)
+    yield sure_of(ask.question)
+    yield Finish(reason="stop")
+
+
 class ControlConformance:
-    """A control decides who answers and what may pass; passes on what it does not know; keeps no work alive."""
+    """A control decides who answers and what may pass; passes on what it does not know; keeps no work alive.
+
+    Whoever else answers in the fixture's control (a large model) answers with the question, as `echoed` does.
+    """
 
     question = "What is the capital of France?"
 
@@ -70,7 +87,7 @@ class ControlConformance:
         assert isinstance(answer.pieces[-1], Finish) or answer.finish
 
     def test_unknown_pieces_pass(self, control: Control) -> None:
-        inner = ScriptedAnswerer((Text(text="a"), Unheard(what="kept"), Finish(reason="stop")))
+        inner = ScriptedAnswerer((Text(text="a"), sure_of("a"), Unheard(what="kept"), Finish(reason="stop")))
         answer = run(collected(control(inner)(ask_of(self.question))))
         if answer.text == "a":  # only what is answered passes; a rejected draft does not
             assert Unheard(what="kept") in [p for p in answer.pieces if isinstance(p, Unheard)]
@@ -107,23 +124,18 @@ class ControlConformance:
         assert answer.text or answer.failed
 
     def test_a_late_failure_is_told_or_mended(self, control: Control) -> None:
-        broken = ScriptedAnswerer((Text(text="half"), Failed(code="engine_error", message="it broke")))
-        answer = run(collected(control(broken)(ask_of(self.question))))
+        half = (Text(text="half"), sure_of("half"), Failed(code="engine_error", message="it broke"))
+        answer = run(collected(control(ScriptedAnswerer(half))(ask_of(self.question))))
         assert answer.failed or answer.finish
 
     def test_answers_side_by_side_do_not_mix(self, control: Control) -> None:
-        async def echo(ask: Ask, /) -> AsyncIterator[Piece]:
-            await asyncio.sleep(0.01)
-            yield Text(text=ask.question)
-            yield Finish(reason="stop")
+        questions = [f"{self.question} {n}" for n in range(8)]
 
-        async def together(answerer: Callable[[Ask], AsyncIterator[Piece]]) -> list[str]:
-            asks = [ask_of(f"{self.question} {n}") for n in range(8)]
-            answers = await asyncio.gather(*(collected(answerer(a)) for a in asks))
-            return [answer_of(list(a.pieces)).text for a in answers]
+        async def together(answerer: Answerer) -> list[str]:
+            answers = await asyncio.gather(*(collected(answerer(ask_of(q))) for q in questions))
+            return [a.text for a in answers]
 
-        texts = run(together(control(echo)))
-        assert texts == run(together(control(echo)))
+        assert run(together(control(echoed))) == questions
 
 
 async def _seconds_to_leave(answerer: Answerer, inner: ScriptedAnswerer) -> float:

@@ -52,9 +52,10 @@ class GatherConformance:
         assert gather(ask_of(self.question)) == gather(ask_of(self.question))
 
     def test_it_may_run_side_by_side(self, gather: Gather) -> None:
-        alone = gather(ask_of(self.question))
+        asks = [ask_of(f"{self.question} {n}") for n in range(16)]
+        alone = [gather(ask) for ask in asks]
         with ThreadPoolExecutor(8) as pool:
-            assert all(one == alone for one in pool.map(lambda _: gather(ask_of(self.question)), range(16)))
+            assert list(pool.map(gather, asks)) == alone
 
     @pytest.mark.parametrize("question", ["", " \n", "¿" * 3000, '"; DROP TABLE documents; --', "NEAR(a b)* OR ^x"])
     def test_any_question_is_bearable(self, gather: Gather, question: str) -> None:
