@@ -41,7 +41,8 @@ FREE = {"__init__", "__main__", "testing"}
 HEAVY = {"torch", "transformers", "peft", "openai", "pandas", "pyarrow", "openvino", "openvino_genai"}
 HEAVY_HOMES = ("engines/", "tuning/methods/", "knowledge/embedders/", "testing/")
 BROAD_EXCEPT_HOMES = {"api/errors.py", "jobs/worker.py", "evaluation/run.py"}
-MAX_FILE, MAX_FUNCTION, MAX_NESTING, MAX_POSITIONAL = 400, 50, 3, 5
+MAX_FILE, MAX_FUNCTION, MAX_NESTING, MAX_POSITIONAL = 400, 50, 4, 5
+# Nesting 3 is what we aim at. Streams take 4: aclosing, async for, a choice by piece, and what is done with it.
 FORBIDDEN_NAMES = ("Manager", "Helper", "Util", "Abstract", "Impl")
 
 
@@ -146,7 +147,7 @@ def test_sizes(path: Path) -> None:
         assert length <= MAX_FUNCTION, f"{name_of(path)}:{function.lineno} {function.name} has {length} lines"
         arguments = [a.arg for a in (*function.args.posonlyargs, *function.args.args) if a.arg not in ("self", "cls")]
         assert len(arguments) <= MAX_POSITIONAL, f"{name_of(path)}:{function.lineno} {function.name} takes {arguments}"
-        assert depth(function) <= MAX_NESTING + 1, f"{name_of(path)}:{function.lineno} {function.name} nests too deep"
+        assert depth(function) <= MAX_NESTING, f"{name_of(path)}:{function.lineno} {function.name} nests too deep"
 
 
 def test_most_are_small() -> None:
@@ -171,21 +172,58 @@ def depth(node: ast.AST, level: int = 0) -> int:
 
 @pytest.mark.parametrize("path", files(), ids=name_of)
 def test_streams_are_closed(path: Path) -> None:
-    """`async for` runs over a name bound by `async with aclosing(...)`, or over a call marked as such."""
+    """`async for` runs over a name bound by `async with aclosing(...)`."""
     for function in functions(path):
-        closed = {
-            item.optional_vars.id
-            for node in ast.walk(function)
-            if isinstance(node, ast.AsyncWith)
-            for item in node.items
-            if isinstance(item.optional_vars, ast.Name)
-        }
-        for node in ast.walk(function):
-            iterated = node.iter if isinstance(node, ast.AsyncFor | ast.comprehension) else None
-            if iterated is None or (isinstance(node, ast.comprehension) and not node.is_async):
-                continue
-            known = isinstance(iterated, ast.Name) and iterated.id in closed
-            assert known, f"{name_of(path)}:{iterated.lineno} iterates over a stream that nothing closes; use aclosing"
+        for line in unclosed(function):
+            pytest.fail(f"{name_of(path)}:{line} iterates over a stream that nothing closes; use aclosing")
+
+
+def unclosed(function: ast.AST) -> list[int]:
+    """Lines on which a function iterates over a stream that no `async with aclosing(...)` of its own has named."""
+    closed = {
+        item.optional_vars.id
+        for node in ast.walk(function)
+        if isinstance(node, ast.AsyncWith)
+        for item in node.items
+        if isinstance(item.optional_vars, ast.Name) and is_aclosing(item.context_expr)
+    }
+    streams = [
+        node.iter
+        for node in ast.walk(function)
+        if isinstance(node, ast.AsyncFor) or (isinstance(node, ast.comprehension) and node.is_async)
+    ]
+    return [s.lineno for s in streams if not (isinstance(s, ast.Name) and s.id in closed)]
+
+
+def is_aclosing(call: ast.expr) -> bool:
+    return isinstance(call, ast.Call) and ast.unparse(call.func) in ("aclosing", "contextlib.aclosing")
+
+
+@pytest.mark.parametrize(
+    ("opened", "closes"),
+    [
+        ("aclosing(stream()) as s", True),
+        ("contextlib.aclosing(stream()) as s", True),
+        ("client.stream() as s", False),
+        ("stream() as s, aclosing(other()) as t", False),
+        ("aclosing as s", False),
+    ],
+)
+@pytest.mark.parametrize("walk", ["async for x in s: pass", "y = [x async for x in s]"])
+def test_only_aclosing_closes_a_stream(opened: str, closes: bool, walk: str) -> None:
+    source = f"async def f():\n    async with {opened}:\n        {walk}\n"
+    assert unclosed(ast.parse(source)) == ([] if closes else [3])
+
+
+@pytest.mark.parametrize("blocks", [4, 5])
+def test_nesting_is_counted_as_named(blocks: int) -> None:
+    """So many blocks inside each other, and an elif, which is not deeper than its if."""
+    lines = [f"{'    ' * n}if {n}:" for n in range(1, blocks + 1)]
+    deepest = "    " * blocks
+    chain = [f"{deepest}    pass", f"{deepest}elif 9:", f"{deepest}    pass"]
+    function = ast.parse("\n".join(["def f():", *lines, *chain])).body[0]
+    assert depth(function) == blocks
+    assert (depth(function) <= MAX_NESTING) == (blocks == 4)
 
 
 @pytest.mark.parametrize("path", files(), ids=name_of)

@@ -139,7 +139,7 @@ def test_an_interrupted_study_repeats_at_most_one_block(ws: Workspace, engine: E
         return reader(prompt, choice)
 
     engine.answers = until_dark
-    with pytest.raises(BaseException, match=""):
+    with pytest.RaisesGroup(PowerCut, allow_unwrapped=True, flatten_subgroups=True):
         compare(ws, CASES, arms=["knowledge"])
     engine.answers = reader
     kept = len(studies.rows_of(ws.store, ws.scope, studies.latest(ws.store, ws.scope)[0].id))

@@ -1,6 +1,7 @@
 """The four flows, each one way from the edge down and back: ask, tune, compare, improve."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,19 @@ from afina.workspace import Workspace, open_workspace
 
 LEASE = "# Lease\n\nThe lease of the mill costs 40 euros a month. The miller pays it on Mondays.\n"
 CASES = [Case(f"c{n}", "What does the lease of the mill cost?", ("40 euros",), group=f"g{n}") for n in range(8)]
+
+
+MOST_S = 10.0
+"""What all flows of this file may take together, fixtures included: what is slow is not run often."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def within_time() -> Iterator[None]:
+    """Holds the flows to MOST_S: the last of them fails if together they took longer."""
+    started = time.monotonic()
+    yield
+    took = time.monotonic() - started
+    assert took <= MOST_S, f"the flows took {took:.1f} s together, more than {MOST_S:g} s"
 
 
 @pytest.fixture
