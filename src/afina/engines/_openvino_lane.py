@@ -71,7 +71,8 @@ class Lane:
     adapted: bool
     waiting: deque[Request] = field(default_factory=deque)
     running: dict[int, Request] = field(default_factory=dict)
-    _on: str = ""
+    _on: str | None = ""
+    """Digest of the adapter that the pipeline answers with, "" for none; None when a switch failed: nobody knows."""
     _turn: frozenset[int] = frozenset()
     _loaded: OrderedDict[str, "_Weights"] = field(default_factory=OrderedDict)
 
@@ -123,19 +124,20 @@ class Lane:
 
     def _switch(self, request: Request) -> None:
         """Make the pipeline answer with a request's adapter, loading it from its folder if it is not in memory."""
-        if request.adapter is None:
-            self._generate_with(genai.AdapterConfig())
-        else:
-            digest, folder = request.adapter
-            if digest not in self._loaded:
-                known = frozenset(linear_shapes(self.config))
-                scale = checked_adapter(Path(folder), known=known).scale
-                self._loaded[digest] = _Weights(float32_bytes(Path(folder)), scale)
-            self._loaded.move_to_end(digest)
-            if len(self._loaded) > MOST_ADAPTERS:
-                self._loaded.popitem(last=False)
-            self._generate_with(self._loaded[digest].config())
+        adapters = self._weights(*request.adapter).config() if request.adapter else genai.AdapterConfig()
+        self._on = None  # the runtime may have taken the adapter although the switch fails
+        self._generate_with(adapters)
         self._on = request.digest
+
+    def _weights(self, digest: str, folder: str) -> "_Weights":
+        if digest not in self._loaded:
+            known = frozenset(linear_shapes(self.config))
+            scale = checked_adapter(Path(folder), known=known).scale
+            self._loaded[digest] = _Weights(float32_bytes(Path(folder)), scale)
+        self._loaded.move_to_end(digest)
+        if len(self._loaded) > MOST_ADAPTERS:
+            self._loaded.popitem(last=False)
+        return self._loaded[digest]
 
     def _generate_with(self, adapters: Any) -> None:
         settings = genai.GenerationConfig(max_new_tokens=1, ignore_eos=True, eos_token_id=0)
