@@ -4,10 +4,14 @@ import asyncio
 
 import pytest
 
+from afina.border import aclosing
 from afina.domain.answer import Answer, Failed, Finish, Logprobs, Piece, Text, TokenLogprob, collected
 from afina.domain.ask import Ask, ask_of
+from afina.errors import TooLong
+from afina.mechanisms.answer import answer_with
 from afina.mechanisms.control.routed import confident, routed
 from afina.testing.control_suite import ScriptedAnswerer
+from afina.testing.echo import EchoEngine
 
 SURE = (Text(text="Forty euros"), Logprobs(tokens=(TokenLogprob("Forty", -0.001), TokenLogprob(" euros", -0.001))))
 LARGE = ScriptedAnswerer((Text(text="Forty euros a month."), Finish(reason="stop")))
@@ -47,3 +51,15 @@ def test_a_whole_one_does() -> None:
     answer = answered(Finish(reason="stop"))
     assert answer.text == "Forty euros"
     assert [c.chosen for c in answer.chosen] == ["small"]
+
+
+def test_what_the_large_model_refuses_is_refused_before_anything_is_said() -> None:
+    small, large = answer_with(EchoEngine("unsure")), answer_with(EchoEngine(context_tokens=3))
+
+    async def first() -> None:
+        async with aclosing(routed(small, large, trust=confident(1.0))(ask_of("a b c d e f"))) as pieces:
+            async for _ in pieces:
+                pytest.fail("something was said before the refusal")
+
+    with pytest.raises(TooLong):
+        asyncio.run(first())

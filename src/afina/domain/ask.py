@@ -43,7 +43,7 @@ class Sampling:
 class Gathered:
     """What gather mechanisms have found so far, not yet what the model sees.
 
-    found: passages, best first, over all knowledge stages.
+    found: passages, best first within each knowledge stage, stages in order.
     """
 
     instructions: tuple[str, ...] = ()

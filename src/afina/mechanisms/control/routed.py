@@ -51,15 +51,16 @@ def routed(small: Answerer, large: Answerer, *, trust: Policy) -> Answerer:
         draft = await collected(small(replace(ask, sampling=replace(ask.sampling, logprobs=True, n=1))))
         unfinished = _unfinished(draft)
         stands, why = (False, unfinished) if unfinished else trust(ask, draft)
-        yield Chose("small" if stands else "large", why, stage="routed")
+        told: list[Piece] = [Chose("small" if stands else "large", why, stage="routed")]
         if stands and ask.sampling.n == 1:
-            for piece in draft.pieces:
-                if wanted or not isinstance(piece, Logprobs):
-                    yield piece
+            for piece in (*told, *(p for p in draft.pieces if wanted or not isinstance(p, Logprobs))):
+                yield piece
             return
-        yield replace(draft.used, stage="draft")
+        told.append(replace(draft.used, stage="draft"))
         async with aclosing((small if stands else large)(ask)) as pieces:
-            async for piece in pieces:
+            async for piece in pieces:  # nothing before its first piece: until then it may still refuse
+                while told:
+                    yield told.pop(0)
                 yield piece
 
     return answer
