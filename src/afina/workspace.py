@@ -234,7 +234,7 @@ class Workspace:
             name, used = self.config.engine(recipe.engine)
             setup = setup_of(use=card.engine, options=used.options, serving=self.places.digest_of("serving", name))
             artefact = adapter.digest if adapter else card.base
-            found = certificates.load(self.store, self.root, artefact=artefact, engine=card.engine)
+            found = certificates.load(self.store, self.root, artefact=artefact, engine=card.engine, setup=setup)
             check_certificate(recipe, found, setup=setup, adapter=bool(adapter))
         return adapter.digest if adapter else None
 

@@ -76,8 +76,8 @@ def test_a_tuned_name_is_certified_and_answers(root: Path, data: Path) -> None:
     assert meta["metrics"]["held_out_loss"] < meta["metrics"]["held_out_loss_before"]
     settings = json.loads((ws.adapter_folder(artefact.digest) / "adapter_config.json").read_text())
     assert settings["base_model_name_or_path"] == meta["base"]
-    found = certificates.load(ws.store, ws.root, artefact=artefact.digest, engine="transformers")
-    assert found is not None
+    (file,) = (root / certificates.FOLDER).glob(f"{artefact.digest}.transformers.*")
+    found = certificates.certificate_of(json.loads(file.read_text())["body"])
     assert found.passed, found.summary
     assert any('"boats" answers now' in p.note for p in told)
     assert answered(ws, "boats") != answered(ws, "base")
@@ -93,6 +93,100 @@ def test_without_a_certificate_the_name_does_not_answer(root: Path, data: Path) 
     with pytest.raises(NotCertified):
         answered(ws, "boats")
     ws.close()
+
+
+IDLE = {**OPTIONS, "learning_rate": 1e-9, "epochs": 1}
+"""Too slow to learn anything, so that the certificate fails: the adapter is not active."""
+
+
+def test_a_name_that_answers_changes_hands_when_the_new_adapter_is_certified(root: Path, data: Path) -> None:
+    with opened(root) as ws:
+        first = tune(ws, data, name="boats", options=OPTIONS, held_out=0, apart=False)
+        before, seen = answered(ws, "boats"), list[tuple[str, str | None]]()
+        rows = ws.demonstrations.examples(ws.scope, "boats")
+
+        def look(progress: Progress) -> None:
+            seen.append((progress.note, ws.recipe("boats").adapter))
+            if progress.note.startswith('"boats" answers as before'):
+                assert answered(ws, "boats") == before
+                assert ws.demonstrations.examples(ws.scope, "boats") == rows
+
+        second = tune(ws, data, name="boats", options=OPTIONS, held_out=0.2, apart=False, tell=look)
+        assert second.digest != first.digest
+        *during, (verdict, now) = seen
+        assert {adapter for _, adapter in during} == {first.digest}
+        assert any(f"boats@{second.digest[:8]}" in note for note, _ in during)
+        assert '"boats" answers now with the new adapter' in verdict
+        assert now == second.digest
+        assert artefacts.names(ws.store, ws.scope, "adapter") == ws.demonstrations.names(ws.scope) == ["boats"]
+        assert len(ws.demonstrations.examples(ws.scope, "boats")) == second.meta["data"]["rows"] != len(rows)
+        answered(ws, "boats")
+
+
+@pytest.mark.parametrize("certify", [True, False])
+def test_a_name_that_answers_keeps_its_adapter_if_the_new_one_is_not_certified(
+    root: Path, data: Path, certify: bool
+) -> None:
+    with opened(root) as ws:
+        first = tune(ws, data, name="boats", options=OPTIONS, apart=False)
+        before, told = answered(ws, "boats"), list[str]()
+        second = tune(
+            ws, data, name="boats", options=IDLE, certify=certify, apart=False, tell=lambda p: told.append(p.note)
+        )
+        kept_as = f"boats@{second.digest[:8]}"
+        assert ws.recipe("boats").adapter == first.digest
+        assert answered(ws, "boats") == before
+        assert artefacts.find(ws.store, ws.scope, "adapter", second.digest) == second
+        assert ws.recipe(kept_as).adapter == second.digest
+        assert f'"boats" answers as before; the new adapter is kept as "{kept_as}"' in told
+        assert any("does not answer" in note and "as before" in note for note in told) == certify
+        with pytest.raises(NotCertified, match=kept_as):
+            answered(ws, kept_as)
+
+
+def test_the_same_adapter_again_is_live_at_once(root: Path, data: Path) -> None:
+    with opened(root) as ws:
+        first = tune(ws, data, name="boats", options=OPTIONS, apart=False)
+        assert tune(ws, data, name="boats", options=OPTIONS, apart=False, certify=False).digest == first.digest
+        assert artefacts.names(ws.store, ws.scope, "adapter") == ["boats"]
+        answered(ws, "boats")
+
+
+def test_a_run_goes_on_under_another_time_limit(root: Path, data: Path) -> None:
+    with opened(root) as ws:
+        options = {**OPTIONS, "epochs": 2, "checkpoint_steps": 3}
+
+        def stop(progress: Progress) -> None:
+            if progress.done == 4:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            tune(ws, data, name="rest", options=options, max_minutes=20, certify=False, apart=False, tell=stop)
+        (run,) = (root / WORK).iterdir()
+        told: list[Progress] = []
+        options["checkpoint_steps"] = 5
+        tune(
+            ws, data, name="rest", options=options, max_minutes=30, certify=False, apart=False, resume=True,
+            tell=told.append,
+        )  # fmt: skip
+        assert min(p.done for p in told if p.stage == "tuning") == 4
+        assert not run.exists()
+
+
+def test_a_run_whose_certificate_could_not_be_made_goes_on(root: Path, data: Path) -> None:
+    with opened(root) as ws:
+        options = {**OPTIONS, "epochs": 2, "checkpoint_steps": 3}
+
+        def stop(progress: Progress) -> None:
+            if progress.stage == "certificate":
+                raise EngineError("the engine died")
+
+        with pytest.raises(EngineError, match="died"):
+            tune(ws, data, name="rest", options=options, apart=False, tell=stop)
+        told: list[Progress] = []
+        tune(ws, data, name="rest", options=options, certify=False, apart=False, resume=True, tell=told.append)
+        assert min(p.done for p in told if p.stage == "tuning") > 3
+        assert not list((root / WORK).iterdir())
 
 
 def test_an_interrupted_run_goes_on(root: Path, data: Path) -> None:
@@ -143,8 +237,12 @@ def test_the_verbs(root: Path, data: Path) -> None:
     done = CliRunner().invoke(app, ["tune", str(data), "--name", "boats", *options, "--json", "-w", str(root)])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
-    assert (said["name"], said["live"]) == ("boats", True)
+    assert (said["name"], said["kept_as"], said["live"]) == ("boats", "boats", True)
     assert said["method"]["options"]["rank"] == 4
+    idle = [part for key, value in IDLE.items() for part in ("-o", f"{key}={value}")]
+    failed = CliRunner().invoke(app, ["tune", str(data), "--name", "boats", *idle, "-w", str(root)])
+    assert failed.exit_code == 1, failed.output
+    assert "afina verify boats@" in failed.stdout
 
 
 def test_a_child_that_dies_is_an_error_and_its_checkpoint_stays(root: Path, data: Path) -> None:

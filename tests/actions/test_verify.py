@@ -29,6 +29,11 @@ engine = "tiny"
 [engines.tiny]
 use = "transformers"
 model = "tiny"
+
+[engines.eager]
+use = "transformers"
+model = "tiny"
+attention = "eager"
 """
 
 
@@ -89,7 +94,7 @@ def test_adapters_are_certified_and_an_idle_one_is_refused(ws: Workspace) -> Non
 
 def test_an_edited_certificate_is_broken(ws: Workspace) -> None:
     made = run(action.verify(ws, "idle"))
-    path = certificates.path_of(ws.root, made.artefact, "transformers")
+    path = certificates.path_of(ws.root, artefact=made.artefact, engine="transformers", setup=made.setup)
     before = path.read_text()
     path.write_text(before.replace('"reasons": [', '"reasons": [ ', 1))
     try:
@@ -113,9 +118,27 @@ def test_another_setup_needs_another_certificate(root: Path) -> None:
     other.close()
 
 
+def test_two_engines_of_one_plugin_keep_their_certificates(ws: Workspace) -> None:
+    first = run(action.verify(ws, "ada", engine="tiny"))
+    second = run(action.verify(ws, "ada", engine="eager"))
+    assert first.setup != second.setup
+    assert run(action.require(ws, "ada", engine="tiny", make=False)) == first
+    assert run(action.require(ws, "ada", engine="eager", make=False)) == second
+    ws.answerer("ada")
+
+
+def test_what_answers_is_known_without_opening_an_engine(root: Path, ws: Workspace) -> None:
+    for name in ("ada", "idle"):
+        run(action.verify(ws, name))
+    with open_workspace(root, environ={}) as fresh:
+        assert action.answering(fresh, "ada") == artefacts.find(ws.store, ws.scope, "adapter", "ada").digest
+        assert [action.answering(fresh, name) for name in ("idle", "tiny", "nobody")] == [None] * 3
+        assert not fresh.open_engines
+
+
 def test_nothing_yet_is_a_refusal_where_nothing_may_be_made(ws: Workspace) -> None:
-    path = certificates.path_of(ws.root, ws.engine().card.base, "transformers")
-    path.unlink(missing_ok=True)
+    for path in (ws.root / certificates.FOLDER).glob(f"{ws.engine().card.base}.transformers.*"):
+        path.unlink()
     with pytest.raises(NotCertified, match="afina verify tiny"):
         run(action.require(ws, "tiny", make=False))
 

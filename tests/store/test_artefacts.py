@@ -75,6 +75,19 @@ def test_the_newest_of_a_name_is_found_and_one_content_may_have_two_names(
     assert [name for name, _ in artefacts.all_of(store, SCOPE, "adapter")] == ["law", "ley", "law"]
 
 
+def test_a_name_changes_hands_at_once(store: Store, root: Path, folder: Path) -> None:
+    first = artefacts.put(store, root, SCOPE, kind="adapter", name="law", folder=folder, meta={})
+    (folder / "config.json").write_text("[]")
+    second = artefacts.bring(root, kind="adapter", folder=folder, meta={})
+    artefacts.record(store, SCOPE, second, "law@2")
+    assert artefacts.find(store, SCOPE, "adapter", "law") == first
+    artefacts.record(store, SCOPE, second, "law", instead_of="law@2")
+    assert artefacts.find(store, SCOPE, "adapter", "law") == second
+    assert artefacts.names(store, SCOPE, "adapter") == ["law"]
+    artefacts.record(store, SCOPE, second, "ley")
+    assert artefacts.names_of(store, SCOPE, second) == ["ley", "law"]
+
+
 def test_another_project_and_another_kind_do_not_see_it(store: Store, root: Path, folder: Path) -> None:
     artefact = artefacts.put(store, root, SCOPE, kind="adapter", name="law", folder=folder, meta={})
     for scope, kind in ((Scope("other"), "adapter"), (SCOPE, "report")):
@@ -108,7 +121,7 @@ def test_an_empty_folder_is_refused(store: Store, root: Path, tmp_path: Path) ->
     assert list((root / "artefacts" / "adapter").iterdir()) == []
 
 
-@pytest.mark.parametrize("step", ["_copy_synced", "_settle", "_record"])
+@pytest.mark.parametrize("step", ["_copy_synced", "_settle", "record"])
 def test_a_crash_leaves_nothing_half(root: Path, folder: Path, step: str) -> None:
     died = subprocess.run([sys.executable, "-c", CRASHES_WHILE_COPYING, root, folder, step], check=False)
     assert died.returncode == 9
@@ -116,7 +129,7 @@ def test_a_crash_leaves_nothing_half(root: Path, folder: Path, step: str) -> Non
     assert artefacts.all_of(store, SCOPE, "adapter") == []
     left = artefacts.unrecorded(store, root)
     assert len(left) == 1
-    if step != "_record":
+    if step != "record":
         assert left[0].name.startswith(artefacts.SCRATCH)
     artefact = artefacts.put(store, root, SCOPE, kind="adapter", name="law", folder=folder, meta={})
     artefacts.verify(root, artefact)

@@ -32,7 +32,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def load(store: Store, root: Path) -> Certificate | None:
-    return certificates.load(store, root, artefact=CERTIFICATE.artefact, engine="openvino")
+    return certificates.load(store, root, artefact=CERTIFICATE.artefact, engine="openvino", setup=CERTIFICATE.setup)
 
 
 def test_a_certificate_comes_back_whole(store: Store, tmp_path: Path) -> None:
@@ -70,14 +70,46 @@ def test_another_workspace_or_artefact_has_other_certificates(store: Store, tmp_
     path = certificates.save(store, tmp_path, CERTIFICATE)
     other = tmp_path / "other"
     other.mkdir()
-    target = certificates.path_of(other, CERTIFICATE.artefact, "openvino")
+    target = other / path.relative_to(tmp_path)
     target.parent.mkdir(parents=True)
     target.write_bytes(path.read_bytes())
     with pytest.raises(BrokenArtefact, match="signature"):
         load(open_store(other / "afina.db"), other)
-    path.rename(certificates.path_of(tmp_path, "c" * 64, "openvino"))
-    with pytest.raises(BrokenArtefact, match="another artefact"):
-        certificates.load(store, tmp_path, artefact="c" * 64, engine="openvino")
+    for artefact, setup in (("c" * 64, CERTIFICATE.setup), (CERTIFICATE.artefact, "t" * 64)):
+        taken = certificates.path_of(tmp_path, artefact=artefact, engine="openvino", setup=setup)
+        taken.write_bytes(path.read_bytes())
+        with pytest.raises(BrokenArtefact, match="another artefact"):
+            certificates.load(store, tmp_path, artefact=artefact, engine="openvino", setup=setup)
+
+
+def test_each_setup_of_a_plugin_has_its_own(store: Store, tmp_path: Path) -> None:
+    """Two engines of afina.toml may use one plugin; neither replaces the certificate of the other."""
+    exact = replace(CERTIFICATE, setup="e" * 64, reasons=("misread",), made=CERTIFICATE.made + 1)
+    paths = {certificates.save(store, tmp_path, one) for one in (CERTIFICATE, exact)}
+    assert len(paths) == 2
+    assert load(store, tmp_path) == CERTIFICATE
+    found = certificates.load(store, tmp_path, artefact=CERTIFICATE.artefact, engine="openvino", setup=exact.setup)
+    assert found == exact
+    for path in paths:
+        good = path.read_bytes()
+        path.write_bytes(good.replace(b"openvino", b"openvinO", 1))
+        (problem,) = certificates.problems(store, tmp_path)
+        assert path.name in problem
+        path.write_bytes(good)
+
+
+def test_one_for_another_setup_says_so(store: Store, tmp_path: Path) -> None:
+    for n, setup in enumerate("sex"):
+        path = certificates.save(store, tmp_path, replace(CERTIFICATE, setup=setup * 64, made=1e9 + n))
+
+    def newest(engine: str = "openvino") -> str | None:
+        found = certificates.load(store, tmp_path, artefact=CERTIFICATE.artefact, engine=engine, setup="n" * 64)
+        return None if found is None else found.setup
+
+    assert newest() == "x" * 64
+    assert newest("open") is None
+    path.write_text("{}")
+    assert newest() == "e" * 64, "one that is damaged is no reason to refuse another"
 
 
 def test_readings_are_kept_and_made_again_when_damaged(store: Store, tmp_path: Path) -> None:

@@ -243,7 +243,7 @@ def _certificate(ws: Workspace, recipe: Recipe, base: str) -> str:
     adapter = recipe.adapter and artefacts.find(ws.store, ws.scope, "adapter", recipe.adapter).digest
     setup = setup_of(use=used.use, options=used.options, serving=ws.places.digest_of("serving", engine))
     try:
-        found = certificates.load(ws.store, ws.root, artefact=adapter or base, engine=used.use)
+        found = certificates.load(ws.store, ws.root, artefact=adapter or base, engine=used.use, setup=setup)
     except BrokenArtefact as broken:
         return str(broken)
     if found is None:

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from afina import plugins
 from afina.actions._fitting import Work, fitted, fitted_apart
-from afina.actions.verify import verify
+from afina.actions.verify import answering, verify
 from afina.border import Portal
 from afina.contracts import Checkpoint, Engine, Step
 from afina.domain.artefact import Artefact
+from afina.domain.certificate import Certificate
 from afina.domain.document import digest
 from afina.domain.example import Example
 from afina.domain.progress import Progress, Tell, silent
@@ -32,6 +33,11 @@ WORK = Path("cache") / "tuning"
 
 NOTE_EVERY = 0.1
 """Share of the steps after which a line with the loss is worth keeping."""
+
+MAY_CHANGE = ("max_minutes", "checkpoint_steps")
+"""Options under another value of which a run may be gone on with."""
+
+DIGEST_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +55,17 @@ class Run:
 
     @property
     def digest(self) -> str:
+        """Names the folder of the checkpoints: what must be the same to go on from them."""
         data = self.data
-        return digest(self.base_digest, data["train"], data["held_out"], self.method_digest)
+        return digest(self.base_digest, data["train"], data["held_out"], self._method_digest(without=MAY_CHANGE))
 
     @property
     def method_digest(self) -> str:
-        return digest(self.method, json.dumps(dataclasses.asdict(self.options), sort_keys=True))
+        return self._method_digest()
+
+    def _method_digest(self, *, without: Collection[str] = ()) -> str:
+        options = {key: value for key, value in dataclasses.asdict(self.options).items() if key not in without}
+        return digest(self.method, json.dumps(options, sort_keys=True))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -88,11 +99,15 @@ def tune(
 
     The rows that were learnt are kept as a set of examples of the same name, so that showing them can be compared.
 
-    held_out: share of the groups to measure on, or a file of its own. options: those of the method. resume: go on from
-    the last checkpoint of the same data and options, if there is one. certify: off leaves the name without a
-    certificate, so that it does not answer until `verify` made one. apart: fit in a process of its own.
+    A name that answers already goes on with the adapter it has until the new one is certified; until then, and for
+    good if it does not pass or is not certified here, the new one is kept as `<name>@<the first of its digest>`.
 
-    A certificate that does not pass is told, not raised: the adapter is kept, and its name does not answer.
+    held_out: share of the groups to measure on, or a file of its own. options: those of the method. resume: go on from
+    the last checkpoint of the same data and options (the time limit may differ), if there is one. certify: off leaves
+    the adapter without a certificate, so that it does not answer until `verify` made one. apart: fit in a process of
+    its own.
+
+    A certificate that does not pass is told, not raised: the adapter is kept and does not answer.
 
     Raises:
         InvalidRows, EmptyExamples, NotFound: the data. ConfigError, BadRequest: the options.
@@ -106,14 +121,11 @@ def tune(
     run = dataclasses.replace(run, options=_options(method, {**(options or {}), **_limit(max_minutes)}, run))
     out = ws.root / WORK / run.digest[:16]
     final = _fitted(run, out, resume=resume, apart=apart, tell=tell)
-    artefact = artefacts.put(
-        ws.store, ws.root, ws.scope, kind="adapter", name=name, folder=final.folder, meta=_meta(run, final)
-    )
-    ws.demonstrations.put(ws.scope, name, load_demonstrations(path, {example.id for example in parts.train}))
+    made = artefacts.bring(ws.root, kind="adapter", folder=final.folder, meta=_meta(run, final))
+    learnt = load_demonstrations(path, {example.id for example in parts.train})
+    _named(ws, run, made, learnt, certify=certify, tell=tell)
     shutil.rmtree(out)
-    if certify:
-        _certify(ws, name, run.engine, tell)
-    return artefact
+    return made
 
 
 def _check_name(ws: Workspace, name: str) -> None:
@@ -222,14 +234,45 @@ def _meta(run: Run, final: Checkpoint) -> dict[str, Any]:
     }
 
 
-def _certify(ws: Workspace, name: str, engine: str, tell: Tell) -> None:
-    """Measure the adapter as it is served, and say whether its name answers now."""
+def _named(ws: Workspace, run: Run, made: Artefact, learnt: Sequence[Example], *, certify: bool, tell: Tell) -> None:
+    """Give the adapter and its rows their name; a name that answers already changes hands once it is certified."""
+    name, kept_as = run.name, _kept_as(ws, run.name, made, tell)
+    artefacts.record(ws.store, ws.scope, made, kept_as)
+    ws.demonstrations.put(ws.scope, kept_as, learnt)
+    if not certify:
+        return
+    certificate = _certificate(ws, made, run.engine, tell)
+    if certificate.passed and kept_as != name:
+        artefacts.record(ws.store, ws.scope, made, name, instead_of=kept_as)
+        ws.demonstrations.put(ws.scope, name, learnt)
+        ws.demonstrations.remove(ws.scope, kept_as)
+    _tell_verdict(certificate, name, kept_as, tell)
+
+
+def _kept_as(ws: Workspace, name: str, made: Artefact, tell: Tell) -> str:
+    """The name that a new adapter gets before its certificate: one of its own while another answers under its name."""
+    if answering(ws, name) in (None, made.digest):
+        return name
+    kept_as = f"{name}@{made.digest[:DIGEST_SHOWN]}"
+    tell(Progress("", note=f'"{name}" answers as before; the new adapter is kept as "{kept_as}"'))
+    return kept_as
+
+
+def _certificate(ws: Workspace, made: Artefact, engine: str, tell: Tell) -> Certificate:
+    """Measure the adapter as it is served."""
     portal = Portal()
     try:
-        certificate = portal.run(verify(ws, name, engine=engine, tell=tell))
+        return portal.run(verify(ws, made.digest, engine=engine, tell=tell))
     finally:
         portal.close()
-    said = f'"{name}" answers now' if certificate.passed else f'"{name}" is kept but does not answer'
+
+
+def _tell_verdict(certificate: Certificate, name: str, kept_as: str, tell: Tell) -> None:
+    """Say what the name answers with now."""
+    if certificate.passed:
+        said = f'"{name}" answers now' + (" with the new adapter" if kept_as != name else "")
+    else:
+        said = f'"{kept_as}" is kept but does not answer' + (f', "{name}" does as before' if kept_as != name else "")
     tell(Progress("", note=f"{said}: {certificate.summary}"))
 
 

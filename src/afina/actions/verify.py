@@ -1,6 +1,7 @@
 """Certify a model: hold what an engine serves against float32 transformers reading the saved files."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,8 @@ from afina.domain.certificate import Certificate
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
 from afina.engines._codec import decode_scored, encode_scored
-from afina.errors import BrokenArtefact, NotCertified, Unsupported
+from afina.errors import BrokenArtefact, NotCertified, Unsupported, UsageError
+from afina.mechanisms.admission import check_base
 from afina.store import artefacts, certificates
 from afina.store import measured as machine
 from afina.trust.certificate import Pairs, certify
@@ -46,7 +48,7 @@ async def verify(
     opened = await in_thread(ws.engine, engine or recipe.engine, tell=tell)
     subject = await in_thread(subject_of, ws, recipe, model, opened, engine or recipe.engine)
     name = opened.card.engine
-    kept = None if again else certificates.load(ws.store, ws.root, artefact=subject.artefact, engine=name)
+    kept = None if again else stored(ws, subject, name)
     if kept is not None and kept.setup == subject.setup:
         return kept
     measured = None if again else measured_before(ws, subject)
@@ -72,6 +74,11 @@ async def verify(
     return made
 
 
+def stored(ws: Workspace, subject: Subject, plugin: str) -> Certificate | None:
+    """The certificate of a subject that lies in the workspace, else the newest for another setup of the plugin."""
+    return certificates.load(ws.store, ws.root, artefact=subject.artefact, engine=plugin, setup=subject.setup)
+
+
 def measured_before(ws: Workspace, subject: Subject) -> Certificate | None:
     """The certificate of a base that another workspace of this machine measured for the same setup."""
     if subject.adapter is not None:
@@ -94,12 +101,29 @@ async def require(
     if not opened.card.base:
         return None
     subject = await in_thread(subject_of, ws, recipe, model, opened, engine or recipe.engine)
-    found = certificates.load(ws.store, ws.root, artefact=subject.artefact, engine=opened.card.engine)
+    found = stored(ws, subject, opened.card.engine)
     if make and (found is None or found.setup != subject.setup):
         found = await verify(ws, model, engine=engine, tell=tell)
     if refused := refusal(found, setup=subject.setup, name=model, engine=subject.engine):
         raise NotCertified(refused)
     return found
+
+
+def answering(ws: Workspace, name: str) -> str | None:
+    """Digest of the adapter that answers under a model name now; None if none does. No engine is opened for it."""
+    with suppress(UsageError, BrokenArtefact):
+        recipe = ws.recipe(name)
+        if recipe.adapter is None:
+            return None
+        adapter = artefacts.find(ws.store, ws.scope, "adapter", recipe.adapter)
+        engine, used = ws.config.engine(recipe.engine)
+        if (opened := ws.open_engines.get(engine)) is not None:
+            check_base(recipe, adapter, opened.card)
+        setup = setup_of(use=used.use, options=used.options, serving=ws.places.digest_of("serving", engine))
+        found = certificates.load(ws.store, ws.root, artefact=adapter.digest, engine=used.use, setup=setup)
+        if not refusal(found, setup=setup, name=name, engine=engine):
+            return adapter.digest
+    return None
 
 
 def subject_of(ws: Workspace, recipe: Recipe, model: str, engine: Engine, name: str) -> Subject:

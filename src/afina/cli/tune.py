@@ -6,11 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from afina.actions.tune import tune
+from afina.actions.verify import answering
 from afina.cli._screen import duration, say, say_json, telling
 from afina.cli._workspace import WorkspaceOption, opened
 from afina.domain.artefact import Artefact
 from afina.errors import BadRequest
-from afina.store import certificates
+from afina.store import artefacts
 
 
 def run(
@@ -44,14 +45,12 @@ def run(
         except KeyboardInterrupt:
             say("Stopped. The same command with --resume goes on from the last checkpoint.")
             raise
-        served = str(artefact.meta["engine"])
-        use = ws.config.engine(served)[1].use
-        found = certificates.load(ws.store, ws.root, artefact=artefact.digest, engine=use)
-    live = found is not None and found.passed
+        live = answering(ws, name) == artefact.digest
+        kept_as = artefacts.names_of(ws.store, ws.scope, artefact)[0]
     if as_json:
-        say_json({"name": name, "digest": artefact.digest, "live": live, **artefact.meta})
+        say_json({"name": name, "kept_as": kept_as, "digest": artefact.digest, "live": live, **artefact.meta})
     else:
-        for line in told(artefact, name, live=live):
+        for line in told(artefact, kept_as, live=live):
             say(line)
     if not live:
         raise typer.Exit(1)

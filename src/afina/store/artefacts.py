@@ -35,18 +35,54 @@ def put(
     Raises:
         BrokenArtefact: the folder is empty.
     """
+    artefact = bring(root, kind=kind, folder=folder, meta=meta)
+    record(store, scope, artefact, name)
+    return artefact
+
+
+def bring(root: Path, *, kind: Kind, folder: Path, meta: Mapping[str, Any]) -> Artefact:
+    """Copy a folder in under the digest of its files; until `record` names it, nothing finds it.
+
+    Raises:
+        BrokenArtefact: the folder is empty.
+    """
     scratch = root / "artefacts" / kind / f"{SCRATCH}{os.getpid()}-{time.monotonic_ns()}"
     scratch.mkdir(parents=True)
     try:
         files = _copied(folder, scratch)
         if not files:
-            raise BrokenArtefact(f"{folder} holds no files; there is nothing to keep as {kind} {name}")
+            raise BrokenArtefact(f"{folder} holds no files; there is nothing to keep as {kind}")
         artefact = Artefact(kind, artefact_digest(files), files, dict(meta))
         _settle(scratch, folder_of(root, artefact), artefact)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-    _record(store, scope, artefact, name)
     return artefact
+
+
+def record(store: Store, scope: Scope, artefact: Artefact, name: str, *, instead_of: str | None = None) -> None:
+    """Let a name stand for an artefact from now on, as the newest of that name.
+
+    instead_of: another name of the same artefact, which it loses in the same moment.
+    """
+    with store.writing() as db:
+        if instead_of is not None:
+            db.execute(
+                "DELETE FROM artefacts WHERE project = ? AND kind = ? AND digest = ? AND name = ?",
+                (scope.project, artefact.kind, artefact.digest, instead_of),
+            )
+        db.execute(
+            "INSERT OR REPLACE INTO artefacts (project, kind, digest, name, files, meta, created) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (
+                scope.project,
+                artefact.kind,
+                artefact.digest,
+                name,
+                json.dumps(artefact.files, sort_keys=True),
+                json.dumps(artefact.meta, sort_keys=True),
+                time.time(),
+            ),
+        )
 
 
 def find(store: Store, scope: Scope, kind: Kind, name_or_digest: str) -> Artefact:
@@ -85,6 +121,11 @@ def every(store: Store) -> list[Artefact]:
 
 def names(store: Store, scope: Scope, kind: Kind) -> list[str]:
     return sorted({name for name, _ in all_of(store, scope, kind)})
+
+
+def names_of(store: Store, scope: Scope, artefact: Artefact) -> list[str]:
+    """What one artefact is called, the newest name first."""
+    return [name for name, other in all_of(store, scope, artefact.kind) if other.digest == artefact.digest]
 
 
 def folder_of(root: Path, artefact: Artefact) -> Path:
@@ -162,23 +203,6 @@ def _settle(scratch: Path, final: Path, artefact: Artefact) -> None:
         if not final.exists():
             raise
     shutil.rmtree(scratch.with_name(f"{scratch.name}-replaced"), ignore_errors=True)
-
-
-def _record(store: Store, scope: Scope, artefact: Artefact, name: str) -> None:
-    with store.writing() as db:
-        db.execute(
-            "INSERT OR REPLACE INTO artefacts (project, kind, digest, name, files, meta, created) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?)",
-            (
-                scope.project,
-                artefact.kind,
-                artefact.digest,
-                name,
-                json.dumps(artefact.files, sort_keys=True),
-                json.dumps(artefact.meta, sort_keys=True),
-                time.time(),
-            ),
-        )
 
 
 def _artefact(row: Any) -> Artefact:

@@ -1,12 +1,14 @@
-"""Certificates as signed files, artefacts/certificates/<digest>.<engine>.json, and what the reference read.
+"""Certificates as signed files, artefacts/certificates/<digest>.<engine>.<setup>.json, and what the reference read.
 
 The signature is HMAC-SHA256 with the workspace's own key over the canonical JSON of the body: a changed byte is seen,
 and a certificate of another workspace is not taken for one of this.
 """
 
+import glob
 import hmac
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
@@ -20,36 +22,53 @@ from afina.store.durable import write_durably
 
 FOLDER = Path("artefacts") / "certificates"
 READINGS = FOLDER / "reference"
+SETUP_SHOWN = 16
+"""Hex digits of the setup in a file's name; the whole of it is in the file."""
 
 
 def save(store: Store, root: Path, certificate: Certificate) -> Path:
-    """Write a certificate beside the artefacts; an older one of the same artefact and engine is replaced."""
-    path = path_of(root, certificate.artefact, certificate.engine)
+    """Write a certificate beside the artefacts; an older one of the same artefact, engine and setup is replaced."""
+    path = path_of(root, artefact=certificate.artefact, engine=certificate.engine, setup=certificate.setup)
     write_signed(path, asdict(certificate), meta.signing_key(store))
     return path
 
 
-def load(store: Store, root: Path, *, artefact: str, engine: str) -> Certificate | None:
-    """The certificate of an artefact on an engine; None if there is none.
+def load(store: Store, root: Path, *, artefact: str, engine: str, setup: str) -> Certificate | None:
+    """The certificate of an artefact on an engine as it is set up, else the newest for another setup, which may not be
+    used (its `setup` says so) but tells why; None if there is neither.
+
+    engine: plugin name. setup: as `trust.setup.setup_of` makes it.
 
     Raises:
-        BrokenArtefact: its signature does not hold, or it belongs to another artefact.
+        BrokenArtefact: its signature does not hold, or it belongs to another artefact, engine or setup.
     """
-    path = path_of(root, artefact, engine)
+    path = path_of(root, artefact=artefact, engine=engine, setup=setup)
     if not path.exists():
-        return None
+        others = _others(store, root, artefact=artefact, engine=engine)
+        return max(others, key=lambda other: (other.setup == setup, other.made), default=None)
     body = read_signed(path, meta.signing_key(store))
-    if (body.get("artefact"), body.get("engine")) != (artefact, engine):
-        raise BrokenArtefact(f"{path.relative_to(root)}: this certificate is for another artefact or engine")
+    if (body.get("artefact"), body.get("engine"), body.get("setup")) != (artefact, engine, setup):
+        raise BrokenArtefact(f"{path.relative_to(root)}: this certificate is for another artefact, engine or setup")
     return certificate_of(body)
+
+
+def _others(store: Store, root: Path, *, artefact: str, engine: str) -> Iterator[Certificate]:
+    """Whatever else is signed for an artefact and a plugin, under any file name; `problems` names what is damaged."""
+    key = meta.signing_key(store)
+    for path in (root / FOLDER).glob(f"{glob.escape(f'{artefact}.{engine}')}*.json"):
+        with suppress(BrokenArtefact):
+            body = read_signed(path, key)
+            if (body.get("artefact"), body.get("engine")) == (artefact, engine):
+                yield certificate_of(body)
 
 
 def certificate_of(body: Mapping[str, Any]) -> Certificate:
     return Certificate(**{**body, "figures": Figures(**body["figures"]), "reasons": tuple(body["reasons"])})
 
 
-def path_of(root: Path, artefact: str, engine: str) -> Path:
-    return root / FOLDER / f"{artefact}.{engine}.json"
+def path_of(root: Path, *, artefact: str, engine: str, setup: str) -> Path:
+    """Two engines of one plugin differ in their setup, so that each has a file of its own."""
+    return root / FOLDER / f"{artefact}.{engine}.{setup[:SETUP_SHOWN]}.json"
 
 
 def keep_reading(store: Store, root: Path, name: str, body: Mapping[str, Any]) -> None:
