@@ -50,8 +50,9 @@ def test_every_verb_named_exists(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_no_machine_is_named(page: Path) -> None:
     text = page.read_text()
-    for place in ("/root/", "/work/", "/home/", ".pyenv"):
+    for place in ("/root/", "/work/", "/home/", ".pyenv", "/tmp/"):
         assert place not in text, f"{name_of(page)} names {place}"
+    assert not re.search(r"\b[A-Z]+_OUTPUT\b", text), f"{name_of(page)} has a place that was never filled"
 
 
 @pytest.mark.parametrize("target", ["run", "test", "check", "test-slow", "bench"])
