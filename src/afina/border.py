@@ -47,10 +47,14 @@ class Portal:
             tasks[0].add_done_callback(lambda _: finished.set())
 
         def stop() -> None:
-            tasks[0].cancel()
+            if tasks:
+                tasks[0].cancel()
+            else:  # interrupted before it was begun
+                coroutine.close()
+                finished.set()
 
-        self._loop.call_soon_threadsafe(start)
         try:
+            self._loop.call_soon_threadsafe(start)
             finished.wait()
         except BaseException:
             self._loop.call_soon_threadsafe(stop)

@@ -18,7 +18,7 @@ from afina.domain.answer import collected
 from afina.domain.ask import ask_of
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
-from afina.errors import BadRequest, EmptyExamples, EngineError, InvalidRow, NotFound
+from afina.errors import BadRequest, Conflict, EmptyExamples, EngineError, InvalidRow, NotFound
 from afina.evaluation.cases import load_cases
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
@@ -195,6 +195,10 @@ def test_the_winner_answers_under_a_name(ws: Workspace, tmp_path: Path) -> None:
     assert keep_winner(ws, report, "shop") == "knowledge"
     assert "shop" in ws.model_names()
     assert ws.portal.run(_asked(ws, "What does lamp 9 cost?")) == "90 euros"
+    keep_winner(ws, report, "shop")  # its own name it may take again
+    for taken in ("documents", "bundled-135m", " "):
+        with pytest.raises(Conflict):
+            keep_winner(ws, report, taken)
 
 
 @pytest.mark.parametrize(

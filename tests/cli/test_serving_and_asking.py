@@ -154,5 +154,5 @@ def test_an_interrupted_answer_ends_at_once_and_says_no_traceback(workspace: Pat
         assert process.stdout.read(4) == "word"
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=5)
-    assert process.returncode == 130
+    assert process.returncode == 130, errors
     assert errors == ""

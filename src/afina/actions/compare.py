@@ -96,12 +96,21 @@ def compare(
     return report
 
 
+def check_free(ws: Workspace, name: str) -> None:
+    """Raise Conflict for a name that something else answers to; a recipe that a study kept before may be replaced."""
+    if not name.strip() or name in set(ws.model_names()) - set(recipes.names(ws.store, ws.scope)):
+        raise Conflict(f'"{name}" is the name of another model; choose one that `afina models` does not list')
+    if ws.config.recipe(name) is not None:
+        raise Conflict(f'"{name}" is a recipe of afina.toml; choose another name')
+
+
 def keep_winner(ws: Workspace, report: Report, name: str) -> str:
     """Let the recommended arm answer under a name (the best one, where the rule cannot tell); returns the arm.
 
     Raises:
-        ConfigError: a name that its recipe uses is gone.
+        Conflict: see `check_free`. ConfigError: a name that its recipe uses is gone.
     """
+    check_free(ws, name)
     arm = report.recommendation.arm or report.recommendation.best
     recipe = recipes.recipe_of(name, report.arm(arm).recipe)
     ws.check(recipe)

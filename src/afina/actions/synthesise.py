@@ -54,6 +54,8 @@ def synthesise(
         EmptyExamples: no question could be made.
     """
     _check(count, unanswerable, sources, held_out_share)
+    for file in (f for f in (out, held_out) if f is not None):
+        file.parent.mkdir(parents=True, exist_ok=True)
     names = _names(ws, collection, documents)
     share = held_out_share if held_out is not None else 0.0
     parts = {name: part_of(name, {"tuning": 1 - share, "held_out": share}, salt="synthesise") for name in names}

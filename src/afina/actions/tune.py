@@ -31,6 +31,9 @@ from afina.workspace import Workspace
 WORK = Path("cache") / "tuning"
 """Checkpoints of runs that have not ended, by digest of all that they depend on."""
 
+FEW_ROWS = 50
+"""Rows below which a warning is given."""
+
 NOTE_EVERY = 0.1
 """Share of the steps after which a line with the loss is worth keeping."""
 
@@ -156,6 +159,9 @@ def _tell_parts(parts: Split, tell: Tell) -> None:
     doubles = len(parts.train) - len(distinct(parts.train))
     if doubles:
         tell(Progress("", note=f"{doubles} rows are there more than once and count as often"))
+    if len(parts.train) < FEW_ROWS:
+        note = f"{len(parts.train)} rows are few: a model may learn too little from them to be told from its base"
+        tell(Progress("", note=f"{note}, and is then refused; {FEW_ROWS} or more are better"))
     if not parts.held_out:
         tell(Progress("", note="no rows are held out, so there is no held-out loss"))
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from afina.actions.compare import compare, keep_winner
+from afina.actions.compare import check_free, compare, keep_winner
 from afina.cli._screen import say, say_json, table, telling
 from afina.cli._workspace import WorkspaceOption, opened
 from afina.domain.report import Report
@@ -41,6 +41,8 @@ def run(
     found = load_cases(cases)
     page = out or Path(f"{cases.stem}.html")
     with opened(workspace) as ws, telling() as tell:
+        if served_as is not None:
+            check_free(ws, served_as)
         report = compare(
             ws, found, name=cases.stem, knowledge=knowledge, tuned=tuned, examples=examples, engine=engine,
             arms=[a.strip() for a in arms.split(",") if a.strip()] or None, top_k=top_k, delta=delta / 100,

@@ -1,4 +1,4 @@
-"""What holds for every test."""
+"""A plugin for every test run: Ctrl-C works in it and in its children."""
 
 import signal
 
