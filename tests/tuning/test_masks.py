@@ -66,6 +66,12 @@ def test_the_answer_and_nothing_else_is_learnt(name: str, questions: list[str], 
     assert row.answer[-1] == END
 
 
+@pytest.mark.parametrize("name", ["chatml", "thinking"])
+def test_an_answer_that_stands_in_the_template_too_is_found_in_its_own_place(name: str) -> None:
+    row = row_of(Example("e", (Message("user", "q"), Message("assistant", "n"))), LetterChat(TEMPLATES[name]))
+    assert text(row.answer) == "n<|end|>"
+
+
 def test_one_end_and_nothing_after_it() -> None:
     row = row_of(Example("e", (Message("user", "q"), Message("assistant", "a"))), LetterChat(CHATML))
     assert text(row.answer) == "a<|end|>"

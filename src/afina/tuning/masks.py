@@ -1,7 +1,7 @@
 """Which tokens of a conversation are learnt: the answer and its end of turn, whatever the chat template."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from afina.domain.example import Example
@@ -50,7 +50,7 @@ def row_of(example: Example, chat: Chat) -> Row:
     *before, last = example.messages
     prompt = chat.render(before, open_answer=True)
     ids = chat.encode(prompt)
-    answer = chat.encode(_answer_text(chat.render(example.messages, open_answer=False), prompt, last.content))
+    answer = chat.encode(_answer_text(chat, before, last, prompt))
     end = next((place for place, token in enumerate(answer) if token in chat.end_ids), None)
     if end is not None:
         answer = answer[: end + 1]
@@ -61,15 +61,20 @@ def row_of(example: Example, chat: Chat) -> Row:
     return Row((*ids, *answer), len(ids))
 
 
-def _answer_text(whole: str, prompt: str, content: str) -> str:
+MARK = "\ue000answer\ue000"
+"""Stands for an answer to find its place; private-use characters, which no text holds."""
+
+
+def _answer_text(chat: Chat, before: Sequence[Message], last: Message, prompt: str) -> str:
     """What follows the prompt in the whole conversation.
 
     Some templates open an answer with words they do not write into a finished one (an empty thought, say);
-    then the answer starts at its own content.
+    then the answer starts where its own content does, which a mark in its place tells.
     """
+    whole = chat.render([*before, last], open_answer=False)
     if whole.startswith(prompt):
         return whole[len(prompt) :]
-    place = whole.rfind(content.strip())
-    if place < 0 or not content.strip():
-        raise DataError(f"the chat template does not show the answer {content[:60]!r}")
+    place = chat.render([*before, replace(last, content=MARK)], open_answer=False).find(MARK)
+    if place < 0 or not last.content.strip():
+        raise DataError(f"the chat template does not show the answer {last.content[:60]!r}")
     return whole[place:]
