@@ -116,8 +116,8 @@ def test_retries_end() -> None:
 def test_retry_after_is_honoured() -> None:
     with fake_openai(fake.refuses(429, retry_after="0.4"), fake.refuses(429, retry_after_ms="300")) as server:
         started = time.monotonic()
-        assert run(answered(engine_at(server.url), asking("hello"))).text == "hello"
-        assert 0.7 <= time.monotonic() - started < 2
+        assert run(answered(engine_at(server.url, first_token_s=10), asking("hello"))).text == "hello"
+        assert 0.7 <= time.monotonic() - started < 5  # patient: a busy machine is slow to answer
 
 
 def test_too_long_a_wait_is_a_refusal() -> None:
