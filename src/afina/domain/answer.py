@@ -9,6 +9,7 @@ from typing import Literal
 
 from afina.border import aclosing
 from afina.domain.document import Found
+from afina.domain.message import Message
 
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
 
@@ -64,10 +65,30 @@ class Cited(Piece):
 @dataclass(frozen=True, slots=True)
 class Assembled(Piece):
     """Prompt tokens by part ('instructions', 'demonstrations', 'passages', 'background', 'messages'),
-    and what did not fit, as 'part: what'."""
+    what did not fit, as 'part: what', and the messages as the model read them."""
 
     tokens: Mapping[str, int]
     left_out: tuple[str, ...] = ()
+    messages: tuple[Message, ...] = field(default=(), repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Piece):
+    """A classifier's answer: the probability of each class, summing to 1."""
+
+    distribution: Mapping[str, float]
+
+    @property
+    def best(self) -> str:
+        """The most probable class; of equals the first by name."""
+        return min(self.distribution, key=lambda name: (-self.distribution[name], name))
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked(Piece):
+    """A search's answer: passages, best first."""
+
+    found: tuple[Found, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +136,8 @@ class Answer:
     citations: tuple[Cited, ...] = ()
     logprobs: tuple[TokenLogprob, ...] = ()
     assembled: Assembled | None = None
+    label: Label | None = None
+    ranked: Ranked | None = None
     used: Used = Used()
     chosen: tuple[Chose, ...] = ()
     failed: Failed | None = None
@@ -138,6 +161,8 @@ def answer_of(pieces: list[Piece], *, choice: int = 0) -> Answer:
         citations=tuple(p for p in mine if isinstance(p, Cited)),
         logprobs=tuple(t for p in mine if isinstance(p, Logprobs) for t in p.tokens),
         assembled=next((p for p in reversed(mine) if isinstance(p, Assembled)), None),
+        label=next((p for p in reversed(mine) if isinstance(p, Label)), None),
+        ranked=next((p for p in reversed(mine) if isinstance(p, Ranked)), None),
         used=used_by([p for p in mine if isinstance(p, Used)]),
         chosen=tuple(p for p in mine if isinstance(p, Chose)),
         failed=next((p for p in mine if isinstance(p, Failed)), None),

@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from afina.domain.message import Message
 
@@ -34,6 +35,9 @@ class Case:
     answers: any of them is right; empty when the documents do not answer it.
     document: name of the document that answers it; span: the words there that do.
     group: cases that share a document or a user are resampled together.
+
+    What other tasks know of a right answer: fields: the object to extract. relevant: document -> grade, for search.
+    checks: what a text must obey (see evaluation/scorers/checks.py).
     """
 
     id: str
@@ -43,10 +47,13 @@ class Case:
     span: str = ""
     group: str = ""
     lang: str = ""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    relevant: Mapping[str, float] = field(default_factory=dict)
+    checks: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def answerable(self) -> bool:
-        return bool(self.answers)
+        return bool(self.answers or self.fields or self.relevant or self.checks)
 
 
 def share_of(key: str, *, salt: str = "afina") -> float:

@@ -28,9 +28,12 @@ class Source:
 class Row:
     """One finished case of one arm in one pass.
 
-    scores: scorer -> value (higher is better, None is no verdict). failed: what went wrong, empty if it answered.
-    retriable: someone outside failed; asking again may help. used.cpu_s: this case's share of its block.
+    scores: scorer -> value (higher is better, None is no verdict); whys: what a scorer said about it, where it did.
+    failed: what went wrong, empty if it answered. retriable: someone outside failed; asking again may help.
+    used.cpu_s: the engine's CPU-seconds, this case's share of its block; own_cpu_s: those of this process, likewise.
+    wall_s, energy_j: its share of the block's time, and of the energy that the machine's counters saw (None: none).
     peak_bytes: the most memory that all processes took during its block (an upper bound: they share libraries).
+    prompts: for each call of a model, the digests of the messages that it read (their texts are kept apart).
     """
 
     arm: str
@@ -44,6 +47,11 @@ class Row:
     failed: str = ""
     retriable: bool = False
     peak_bytes: int | None = None
+    whys: Mapping[str, str] = field(default_factory=dict)
+    own_cpu_s: float | None = None
+    wall_s: float | None = None
+    energy_j: float | None = None
+    prompts: tuple[tuple[str, ...], ...] = ()
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -64,7 +72,8 @@ class Estimate:
 class Comparison:
     """`arm` less `against`, paired over the same cases, resampled by group.
 
-    p: two-sided; p_holm: corrected over the comparisons of its family. test: which test gave p.
+    p: two-sided; p_holm: corrected over the comparisons of its family. test: which test gave p; for an arm that was
+    stopped early it is the confidence sequence, which allows for looking after every block.
     disagree: mean squared difference (for right/wrong: the share of cases on which they disagree).
     cases_needed: how many cases in all would tell a difference of this size, or show that it is less than delta.
     """
@@ -101,10 +110,13 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Means for one answer. first_s, seconds: one user alone (medians). cpu_s: the engine's, fully batched.
+    """Means for one answer. first_s, seconds: one user alone (medians).
 
-    money: None where the engine has no price. energy_wh: modelled, CPU-seconds times assumed watts.
+    cpu_s: the engine's, fully batched, and this process's, alone. money: None where the engine has no price.
+    energy_wh: see `measured`; carbon_g: at the grid's intensity; both with the preparation left out.
+    measured: energy was read from the machine's counters; else it is modelled: CPU-seconds times assumed watts.
     per_answer: what arms are ordered by, in `unit`, preparation spread over `amortised_over` answers.
+    prepared_wh: energy of the preparation of one answer, so spread.
     """
 
     prompt_tokens: float = 0.0
@@ -115,6 +127,9 @@ class Cost:
     peak_bytes: int | None = None
     money: float | None = None
     energy_wh: float | None = None
+    carbon_g: float | None = None
+    measured: bool = False
+    prepared_wh: float | None = None
     per_answer: float | None = None
     unit: str = ""
 
@@ -123,12 +138,97 @@ class Cost:
         return value / correct if value is not None and correct else None
 
 
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """What seeds make of one arm: its quality with each, lowest and highest, and their standard deviation."""
+
+    seeds: int
+    lowest: float
+    highest: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """An arm that was not measured to the end. why: 'dominated', or 'budget'.
+
+    dominated: `against` is better than it by more than delta: low, high are the ends of the confidence sequence of the
+    difference (arm less against), which holds at every look. budget: `limit` names which, `would` what the study would
+    have come to and `of` what it may, in the limit's unit.
+    """
+
+    arm: str
+    why: Literal["dominated", "budget"]
+    after_cases: int = 0
+    against: str = ""
+    low: float = 0.0
+    high: float = 0.0
+    limit: str = ""
+    would: float = 0.0
+    of: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """An arm that could not be built. why: a key of the words of a report; detail: what an error said."""
+
+    arm: str
+    why: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What a mechanism adds (one factor), or what two add together beyond their sum (two), over the other levels."""
+
+    factors: tuple[str, ...]
+    difference: float
+    low: float
+    high: float
+    cases: int
+
+
+@dataclass(frozen=True, slots=True)
+class Saving:
+    """What one call saves when `arm` takes the place of `instead_of`; negative figures are losses.
+
+    diet: both reach the same quality within delta and `instead_of` has the longer prompt.
+    calls: after so many the preparation has paid for itself, in `unit`; None is never.
+    """
+
+    arm: str
+    instead_of: str
+    tokens: float
+    seconds: float | None
+    cost: float | None
+    unit: str
+    calls: int | None
+    diet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far a judge can be trusted. Shares of `cases`; None where there was nothing to hold it against.
+
+    consistent: it said the same with the answers in the other order. agrees: with the labelled verdicts, where it and
+    they told the answers apart; kappa: the same beyond chance (Cohen 1960). no_verdict: cases it did not answer.
+    """
+
+    judge: str
+    cases: int
+    consistent: float | None
+    agrees: float | None
+    kappa: float | None
+    no_verdict: int = 0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmResult:
     """One way of answering: what it is, what it reached, what it cost.
 
-    quality: share of cases that are right. metrics: scorer -> mean over its verdicts.
-    recipe: the recipe as data, so that it can be served. failures: reason -> cases.
+    quality: mean of the primary scorer. metrics: scorer -> mean over its verdicts, or a figure of the whole set.
+    recipe: the recipe as data, so that it can be served. failures: reason -> cases. members: names of the rows that
+    it is made of, one a seed; spread: over them. alone: cases that this arm gets right and no other.
     """
 
     name: str
@@ -139,6 +239,9 @@ class ArmResult:
     preparation: Preparation = Preparation()
     recipe: Mapping[str, Any] = field(default_factory=dict)
     failures: Mapping[str, int] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
+    spread: Spread | None = None
+    alone: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +268,8 @@ class Overlap:
 
 @dataclass(frozen=True, slots=True)
 class CaseResult:
-    """One case across arms, for reading. right: arm -> verdict (None: no verdict)."""
+    """One case across arms, for reading. rows: by row name (see ArmResult.members). right: arm -> verdict (None: no
+    verdict)."""
 
     case: str
     question: str
@@ -177,7 +281,13 @@ class CaseResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """A whole study. settings: what it was run with, for a reader. findings: sentences that the data allow."""
+    """A whole study. settings: what it was run with, for a reader. findings: sentences that the data allow.
+
+    task: what is asked of a model; primary: the scorer that arms are ranked by; figures: the others, in the order of
+    the task. told_from: the smallest difference that a study of this size would find four times in five.
+    effects: of the factorial over mechanisms. front: arms that no other beats in quality, latency, cost and energy
+    at once. texts: digest -> (role, content) of the messages that rows name.
+    """
 
     id: str
     name: str
@@ -190,11 +300,21 @@ class Report:
     against_base: tuple[Comparison, ...]
     against_best: tuple[Comparison, ...]
     recommendation: Recommendation
+    task: str = "answer"
+    primary: str = "correct"
+    figures: tuple[str, ...] = ()
     findings: tuple[str, ...] = ()
-    skipped: tuple[str, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
+    stopped: tuple[Stopped, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    front: tuple[str, ...] = ()
+    savings: tuple[Saving, ...] = ()
+    judges: tuple[Agreement, ...] = ()
+    told_from: float | None = None
     overlap: Overlap = Overlap()
     settings: Mapping[str, Any] = field(default_factory=dict)
     results: tuple[CaseResult, ...] = ()
+    texts: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def arm(self, name: str) -> ArmResult:
         return next(a for a in self.arms if a.name == name)

@@ -5,7 +5,7 @@ best first, up to its share of what is left; what does not fit is named, never c
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from afina.domain.answer import Assembled
 from afina.domain.ask import Ask
@@ -69,7 +69,8 @@ def assembled(
         kept = kept[:-1]
         messages = _written(ask, kept, lang)
     found = tuple(i.value for i in kept if isinstance(i.value, Found))
-    return messages, found, _account(ask, items, kept, total=count.messages(messages), count=count)
+    account = _account(ask, items, kept, total=count.messages(messages), count=count)
+    return messages, found, replace(account, messages=messages)
 
 
 def language_of(ask: Ask) -> str:

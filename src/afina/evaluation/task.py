@@ -1,0 +1,46 @@
+"""What a study asks of a model: how an answer is judged, the instruction on its form that every arm gets, which arms fit.
+
+A task is one file in `tasks/` with a `TASK`; its name is the file's. Words about it, by language, are in `show/words`.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from afina.domain.example import Case
+from afina.domain.report import Row
+
+Setwise = Callable[[Sequence[Case], Sequence[Row | None], NDArray[np.int64]], tuple[float, float, float] | None]
+"""A figure of a whole set of cases: (value, low, high); rows in the order of cases, None where there is no row; the
+group number of each case. None: no verdict at all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """primary: the scorer that arms are ranked by, in [0, 1]. scorers: all that are asked of every case.
+
+    setwise: figures that are no mean over cases. shown: of both, those that stand in the report's table, in order.
+    form: language -> the instruction on the form of the answer, the same for every arm; {labels} and {schema} are
+    filled in. max_tokens: the longest answer of any arm. arms: names of the arms that are built without being asked
+    for, "base" (doing nothing) first. prompts: language -> instructions to choose among on validation cases.
+    """
+
+    name: str
+    primary: str
+    scorers: tuple[str, ...]
+    setwise: Mapping[str, Setwise] = field(default_factory=dict)
+    shown: tuple[str, ...] = ()
+    form: Mapping[str, str] = field(default_factory=dict)
+    prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    max_tokens: int = 64
+    arms: tuple[str, ...] = ("base",)
+
+    def instruction(self, lang: str, *, labels: Sequence[str] = (), schema: Mapping[str, Any] | None = None) -> str:
+        """The instruction on the form in a language (English, where it is not spoken)."""
+        text = self.form.get(lang) or self.form.get("en", "")
+        filled = text.replace("{labels}", ", ".join(labels))
+        return filled.replace("{schema}", json.dumps(schema or {}, ensure_ascii=False))
