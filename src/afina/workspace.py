@@ -27,6 +27,7 @@ from afina.errors import ConfigError, NotFound
 from afina.knowledge.cite import cite
 from afina.mechanisms.admission import check_base, check_certificate
 from afina.mechanisms.answer import answer_with
+from afina.mechanisms.sharing import Shared
 from afina.store import artefacts, certificates, meta
 from afina.store.collections import Collections
 from afina.store.db import Store, open_store
@@ -194,8 +195,9 @@ class Workspace:
             "examples": self.demonstrations.names(self.scope),
         }
 
-    def answerer(self, recipe: Recipe | str) -> Answerer:
-        """What answers as a recipe says; all names in it are checked first.
+    def answerer(self, recipe: Recipe | str, *, shared: Shared | None = None) -> Answerer:
+        """What answers as a recipe says; all names in it are checked first. shared: runs what recipes have in common
+        once for a request.
 
         Raises: ConfigError, NotFound, and what opening its engine raises.
         """
@@ -204,7 +206,7 @@ class Workspace:
         engine = self.engine(recipe.engine)
         adapter = self._admitted(recipe, engine.card)
         gather = [
-            self._gather(stage, where=parts.place_of(recipe.name, "gather", number, stage))
+            self._gather(stage, where=parts.place_of(recipe.name, "gather", number, stage), shared=shared)
             for number, stage in enumerate(recipe.gather, start=1)
         ]
         plain = answer_with(engine, gather=gather, cite=partial(cite, checker=self.checker()))
@@ -214,7 +216,7 @@ class Workspace:
             answer = parts.control_of(stage, self, where=where)(answer)
         return answer
 
-    def _gather(self, stage: Stage, *, where: str) -> Gather:
+    def _gather(self, stage: Stage, *, where: str, shared: Shared | None) -> Gather:
         """A gather stage, built once for its options and the examples that it names (embedding those takes time)."""
         sets = [name for to, name in parts.named_by("gather", stage, where=where) if to == "examples"]
         ids = [e.id for name in sets for e in self.demonstrations.examples(self.scope, name)]
@@ -224,7 +226,7 @@ class Workspace:
                 while len(self._gathers) >= GATHERS_KEPT:
                     self._gathers.pop(next(iter(self._gathers)))
                 self._gathers[key] = parts.gather_of(stage, self, where=where)
-            return self._gathers[key]
+            return shared.stage(self._gathers[key], key) if shared else self._gathers[key]
 
     def _admitted(self, recipe: Recipe, card: EngineCard) -> str | None:
         """Digest of a recipe's adapter. Raises Conflict, NotCertified if it may not answer on this engine."""

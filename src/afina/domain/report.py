@@ -34,6 +34,7 @@ class Row:
     wall_s, energy_j: its share of the block's time, and of the energy that the machine's counters saw (None: none).
     peak_bytes: the most memory that all processes took during its block (an upper bound: they share libraries).
     prompts: for each call of a model, the digests of the messages that it read (their texts are kept apart).
+    confidence: the probability that a classifier gave its answer.
     """
 
     arm: str
@@ -52,6 +53,7 @@ class Row:
     wall_s: float | None = None
     energy_j: float | None = None
     prompts: tuple[tuple[str, ...], ...] = ()
+    confidence: float | None = None
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -26,6 +26,11 @@ class Pace:
         """One case of a leg is done."""
         self._left[leg] -= 1
 
+    def drop(self, leg: Leg) -> None:
+        """A leg is not gone on with."""
+        self.total -= self._left[leg]
+        self._left[leg] = 0
+
     def spent(self, leg: Leg, *, cases: int, seconds: float) -> None:
         """A block of a leg took so long."""
         self._cases[leg] = self._cases.get(leg, 0) + cases

@@ -1,4 +1,5 @@
-"""Studies and their finished rows. A study is found again by its id, which follows from what it measures."""
+"""Studies, their finished rows and the messages that models read. A study is found again by its id, which follows from
+what it measures."""
 
 import json
 import time
@@ -9,10 +10,13 @@ from typing import Any
 from afina.domain.answer import Used
 from afina.domain.ask import Scope
 from afina.domain.report import Row, Source
-from afina.errors import NotFound
+from afina.errors import NotFound, nearest
 from afina.store.db import Store
 
 ERASED = "(erased with its document)"
+
+Texts = Mapping[str, tuple[str, str]]
+"""digest -> (role, content) of messages that rows name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,16 +46,32 @@ def find(store: Store, scope: Scope, study_id: str) -> Study:
         row = db.execute("SELECT * FROM studies WHERE project = ? AND id = ?", (scope.project, study_id)).fetchone()
     if row is None:
         raise NotFound(f'no study "{study_id}"')
-    return Study(row["id"], row["name"], row["created"], json.loads(row["body"]))
+    return _study(row)
+
+
+def called(store: Store, scope: Scope, name: str) -> Study:
+    """By id, by the beginning of an id that only one study has, or the newest of a name.
+
+    Raises:
+        NotFound: names the nearest.
+    """
+    every = latest(store, scope, limit=-1)
+    found = next((s for s in every if name in (s.id, s.name)), None)
+    begins = [s for s in every if name and s.id.removeprefix("study-").startswith(name.removeprefix("study-"))]
+    if found is None and len(begins) == 1:
+        found = begins[0]
+    if found is None:
+        raise NotFound(f'no study "{name}"{nearest(name, [n for s in every for n in (s.name, s.id)])}')
+    return found
 
 
 def latest(store: Store, scope: Scope, *, limit: int = 20) -> list[Study]:
-    """Newest first."""
+    """Newest first; limit -1: all of them."""
     with store.reading() as db:
         rows = db.execute(
             "SELECT * FROM studies WHERE project = ? ORDER BY created DESC, id LIMIT ?", (scope.project, limit)
         ).fetchall()
-    return [Study(r["id"], r["name"], r["created"], json.loads(r["body"])) for r in rows]
+    return [_study(r) for r in rows]
 
 
 def describe(store: Store, scope: Scope, study_id: str, more: Mapping[str, Any]) -> None:
@@ -64,9 +84,13 @@ def describe(store: Store, scope: Scope, study_id: str, more: Mapping[str, Any])
         )
 
 
-def keep(store: Store, scope: Scope, study_id: str, rows: Sequence[Row]) -> None:
-    """Finished rows, all or none; a row that is there already is replaced."""
+def keep(store: Store, scope: Scope, study_id: str, rows: Sequence[Row], texts: Texts | None = None) -> None:
+    """Finished rows and the messages that they name, all or none; a row that is there already is replaced."""
     with store.writing() as db:
+        db.executemany(
+            "INSERT OR IGNORE INTO study_texts (project, study, digest, role, content) VALUES (?, ?, ?, ?, ?)",
+            [(scope.project, study_id, name, role, content) for name, (role, content) in (texts or {}).items()],
+        )
         db.executemany(
             "INSERT OR REPLACE INTO study_rows (project, study, arm, case_id, pass, block, body) "
             "VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -83,6 +107,14 @@ def rows_of(store: Store, scope: Scope, study_id: str) -> list[Row]:
     return [_row(r) for r in rows]
 
 
+def texts_of(store: Store, scope: Scope, study_id: str) -> dict[str, tuple[str, str]]:
+    with store.reading() as db:
+        rows = db.execute(
+            "SELECT digest, role, content FROM study_texts WHERE project = ? AND study = ?", (scope.project, study_id)
+        ).fetchall()
+    return {r["digest"]: (r["role"], r["content"]) for r in rows}
+
+
 def forget(store: Store, scope: Scope, study_id: str) -> None:
     """Remove a study and its rows, to measure it anew."""
     with store.writing() as db:
@@ -90,14 +122,33 @@ def forget(store: Store, scope: Scope, study_id: str) -> None:
 
 
 def erase_document(store: Store, scope: Scope, document: str) -> int:
-    """Erase what answers said where a document stood in the prompt; the number of rows. Scores stay."""
+    """Erase what answers said where a document stood in the prompt, and those prompts; the number of rows. Scores stay.
+
+    Messages that other rows read too (instructions, demonstrations) stay.
+    """
+    erased = 0
     with store.writing() as db:
-        found = db.execute("SELECT * FROM study_rows WHERE project = ?", (scope.project,)).fetchall()
-        rows = [(r["study"], _row(r)) for r in found]
-        touched = [(study_id, row) for study_id, row in rows if any(s.document == document for s in row.sources)]
-        for study_id, row in touched:
-            keep(store, scope, study_id, [replace(row, answer=ERASED)])
-    return len(touched)
+        for study in latest(store, scope, limit=-1):
+            rows = rows_of(store, scope, study.id)
+            touched = [row for row in rows if any(s.document == document for s in row.sources)]
+            keys = {row.key for row in touched}
+            shared = {name for row in rows if row.key not in keys for name in _named(row)}
+            gone = {name for row in touched for name in _named(row)} - shared
+            db.executemany(
+                "DELETE FROM study_texts WHERE project = ? AND study = ? AND digest = ?",
+                [(scope.project, study.id, name) for name in gone],
+            )
+            keep(store, scope, study.id, [replace(row, answer=ERASED, prompts=(), whys={}) for row in touched])
+            erased += len(touched)
+    return erased
+
+
+def _named(row: Row) -> set[str]:
+    return {name for prompt in row.prompts for name in prompt}
+
+
+def _study(row: Any) -> Study:
+    return Study(row["id"], row["name"], row["created"], json.loads(row["body"]))
 
 
 def _body(row: Row) -> str:
@@ -109,4 +160,5 @@ def _row(stored: Any) -> Row:
     body = json.loads(stored["body"])
     body["used"] = Used(**body["used"])
     body["sources"] = tuple(Source(**s) for s in body["sources"])
+    body["prompts"] = tuple(tuple(p) for p in body.get("prompts", ()))
     return Row(arm=stored["arm"], case=stored["case_id"], turn=stored["pass"], block=stored["block"], **body)
