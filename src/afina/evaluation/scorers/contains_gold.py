@@ -8,7 +8,7 @@ from afina.evaluation.scorers._words import contains, same_as_written, words
 
 def score(case: Case, answer: Answer, /) -> Score:
     """1 or 0; no verdict where the case has no answer. Gold without words ("A", "+") must be the whole answer."""
-    if not case.answerable:
+    if not case.answers:
         return Score(None, "the case has no answer to hold")
     return Score(float(any(_holds(answer.text, gold, case.lang) for gold in case.answers)))
 

@@ -8,7 +8,7 @@ from afina.evaluation.scorers._words import normalised, same_as_written
 
 def score(case: Case, answer: Answer, /) -> Score:
     """1 or 0; no verdict where the case has no answer."""
-    if not case.answerable:
+    if not case.answers:
         return Score(None, "the case has no answer to match")
     return Score(float(any(_matches(answer.text, gold, case.lang) for gold in case.answers)))
 

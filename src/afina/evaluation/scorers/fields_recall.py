@@ -1,0 +1,14 @@
+"""The share of the wanted values that were given."""
+
+from afina.contracts import Score
+from afina.domain.answer import Answer
+from afina.domain.example import Case
+from afina.evaluation.scorers._fields import common
+
+
+def score(case: Case, answer: Answer, /) -> Score:
+    """In [0, 1]; no verdict where the case wants no value."""
+    counts = common(case, answer)
+    if counts is None or not counts[2]:
+        return Score(None, "the case has no fields" if counts is None else "every field is empty")
+    return Score(counts[0] / counts[2])
