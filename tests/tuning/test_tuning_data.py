@@ -139,3 +139,41 @@ def test_demonstrations_show_the_question_without_its_sources(tmp_path: Path) ->
 def test_written_rows_read_back() -> None:
     example = Example("e1", (Message("user", "¿Qué?"), Message("assistant", "Nada\nmás.")), "doc.md")
     assert examples_of([as_row(example, span="más").encode()], name="x") == [example]
+
+
+def test_labelled_rows_and_questions_become_examples() -> None:
+    label, answer, answers = read(
+        {"id": "r1", "text": "Where is my card?", "label": " card_arrival", "lang": "en"},
+        {"question": "Who?", "answer": "Me.", "document": "d.md"},
+        {"question": "When?", "answers": ["Now", "At once"]},
+    )
+    assert (label.id, label.question, label.answer) == ("r1", "Where is my card?", "card_arrival")
+    assert (answer.question, answer.answer, answer.group) == ("Who?", "Me.", "d.md")
+    assert answers.answer == "Now"
+
+
+def test_faults_of_pairs_name_their_field() -> None:
+    assert faults(
+        {"text": "a"},
+        {"text": "a", "label": 3},
+        {"question": "a?", "answers": []},
+        {"question": "a?", "answers": "Now"},
+        {"question": "a?", "answers": [1]},
+        {"question": "", "answer": "b"},
+        {"prompt": "a", "answer": "b"},
+    ) == [(1, "label"), (2, "label"), (3, "answers"), (4, "answers"), (5, "answer"), (6, "question"), (7, "completion")]
+
+
+def test_tables(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text('id;text;label\nr1;"Where is\nit?";outage\nr2;Pay;billing\n')
+    one, two = load_examples(path)
+    assert (one.id, one.question, one.answer) == ("r1", "Where is\nit?", "outage")
+    assert load_demonstrations(path, {"r2"}) == [two]
+    path.write_text('question,answers\nWho?,"[""Ana"", ""Ana R.""]"\nWhen?,now\n,"[""a""]"\n')
+    with pytest.raises(InvalidRows) as raised:
+        load_examples(path)
+    assert [(fault.line, fault.field) for fault in raised.value.rows] == [(3, "answers"), (4, "question")]
+    path.write_text("text,label\na,b,c\n")
+    with pytest.raises(InvalidRows, match="3 cells"):
+        load_examples(path)

@@ -1,8 +1,9 @@
-"""Tuning data as files: OpenAI chat JSONL and prompt/completion JSONL to examples, every fault by line and field.
+"""Tuning data as files: rows of JSONL or CSV to examples, every fault by line and field.
 
-A chat row has "messages"; an assistant message may carry "weight" 0 (read, not learnt) or 1. A row with several
-answers to learn becomes one example for each, so nothing is lost. Other keys of a row are free: "id" names it, and
-"group" (else "document") says which rows a split keeps together.
+A chat row (OpenAI's) has "messages"; an assistant message may carry "weight" 0 (read, not learnt) or 1. A row with
+several answers to learn becomes one example for each, so nothing is lost. A row may also be a pair: "prompt" and
+"completion", "text" and "label", "question" and "answer" (or "answers", of which the first is learnt). Other keys of a
+row are free: "id" names it, and "group" (else "document") says which rows a split keeps together.
 """
 
 import json
@@ -13,9 +14,13 @@ from typing import Any, get_args
 from afina.domain.document import content_id
 from afina.domain.example import Example
 from afina.domain.message import Message, Role
+from afina.domain.table import is_table, table_rows
 from afina.errors import EmptyExamples, InvalidRow, InvalidRows, NotFound, nearest
 
 ROLES = get_args(Role)
+PAIRS = (("prompt", "completion"), ("text", "label"), ("question", "answer"))
+"""What is asked and what is learnt, in rows without messages."""
+
 MESSAGE_KEYS = {"role", "content", "weight"}
 UNREAD_KEYS = ("tools", "functions", "parallel_tool_calls", "function_call", "response_format")
 """Keys of other tuning services that would change what is learnt; refused rather than passed over."""
@@ -31,19 +36,23 @@ def load_examples(path: Path) -> list[Example]:
     """
     if not path.is_file():
         raise NotFound(f"there is no file {path}")
-    return examples_of(_lines(path), name=path.name)
+    return _examples_in(_rows(path), name=path.name)
 
 
 def examples_of(lines: Iterable[bytes], *, name: str) -> list[Example]:
     """Examples of JSONL lines; see `load_examples`. Blank lines count as lines and are passed over."""
+    return _examples_in(_json_rows(lines), name=name)
+
+
+def _examples_in(rows: Iterable[tuple[int, Mapping[str, Any] | InvalidRow]], *, name: str) -> list[Example]:
     examples: list[Example] = []
     faults: list[InvalidRow] = []
     lines_of_ids: dict[str, int] = {}
-    for line, data in enumerate(lines, start=1):
-        if not data.strip():
+    for line, row in rows:
+        if isinstance(row, InvalidRow):
+            faults.append(row)
             continue
         try:
-            row = _row(data, line)
             _own_id(row, line, lines_of_ids)
             examples += _examples(row, line)
         except InvalidRow as fault:
@@ -53,6 +62,27 @@ def examples_of(lines: Iterable[bytes], *, name: str) -> list[Example]:
     if not examples:
         raise EmptyExamples(f"{name} holds no rows")
     return _with_own_ids(examples)
+
+
+def _rows(path: Path) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
+    """(line, row) of each row of a file, or what is wrong with it; a table ends with its first fault."""
+    if not is_table(path.name):
+        yield from _json_rows(_lines(path))
+        return
+    try:
+        yield from table_rows(path.read_bytes())
+    except InvalidRow as fault:
+        yield fault.line, fault
+
+
+def _json_rows(lines: Iterable[bytes]) -> Iterator[tuple[int, Mapping[str, Any] | InvalidRow]]:
+    for line, data in enumerate(lines, start=1):
+        if not data.strip():
+            continue
+        try:
+            yield line, _row(data, line)
+        except InvalidRow as fault:
+            yield line, fault
 
 
 def _row(data: bytes, line: int) -> Mapping[str, Any]:
@@ -82,13 +112,7 @@ def _own_id(row: Mapping[str, Any], line: int, seen: dict[str, int]) -> None:
 
 
 def _examples(row: Mapping[str, Any], line: int) -> Iterator[Example]:
-    if "messages" in row:
-        turns = _turns(row["messages"], line)
-    elif "prompt" in row or "completion" in row:
-        turns = _pair(row, line)
-    else:
-        hint = nearest(next(iter(row), ""), ["messages", "prompt", "completion"])
-        raise InvalidRow(f'a row has "messages", or "prompt" and "completion"{hint}', line=line)
+    turns = _turns(row["messages"], line) if "messages" in row else _pair(_single(row, line), line)
     learnt = [place for place, (_, learn) in enumerate(turns) if learn]
     name = row.get("id") or content_id("ex", *(part for m, _ in turns for part in (m.role, m.content)))
     group = _group(row, line) or name
@@ -107,11 +131,30 @@ def _group(row: Mapping[str, Any], line: int) -> str:
     return ""
 
 
+def _single(row: Mapping[str, Any], line: int) -> Mapping[str, Any]:
+    """The row with the first of its "answers" as its "answer"; a cell of a table holds the list as JSON."""
+    if "answers" not in row or any(key in row for pair in PAIRS[:2] for key in pair):
+        return row
+    answers = row["answers"]
+    if isinstance(answers, str):
+        try:
+            answers = json.loads(answers)
+        except json.JSONDecodeError as error:
+            raise InvalidRow(f"not JSON: {error.msg}", line=line, field="answers") from error
+    if not isinstance(answers, list) or not answers:
+        raise InvalidRow(f"must be a list with an answer to learn, this is {answers!r:.60}", line=line, field="answers")
+    return {**row, "answer": answers[0]}
+
+
 def _pair(row: Mapping[str, Any], line: int) -> list[tuple[Message, bool]]:
-    for key in ("prompt", "completion"):
+    pair = next((pair for pair in PAIRS if any(key in row for key in pair)), None)
+    if pair is None:
+        hint = nearest(next(iter(row), ""), ["messages", *(key for pair in PAIRS for key in pair)])
+        raise InvalidRow(f'a row has "messages", "prompt" and "completion", or another pair{hint}', line=line)
+    for key in pair:
         if not isinstance(row.get(key), str) or not row[key].strip():
             raise InvalidRow(f"must be text that is not empty, this is {row.get(key)!r:.60}", line=line, field=key)
-    return [(Message("user", row["prompt"]), False), (Message("assistant", row["completion"].strip()), True)]
+    return [(Message("user", row[pair[0]]), False), (Message("assistant", row[pair[1]].strip()), True)]
 
 
 def _turns(messages: Any, line: int) -> list[tuple[Message, bool]]:
@@ -183,7 +226,7 @@ def load_demonstrations(path: Path, ids: Collection[str]) -> list[Example]:
     """The rows with these ids as examples to show. A row with a "question" is shown as that question and its answer,
     without the sources it is learnt with, and belongs to the "document" that answers it.
     """
-    rows = {row.get("id"): row for row in map(json.loads, filter(bytes.strip, _lines(path)))}
+    rows = {row.get("id"): row for _, row in _rows(path) if not isinstance(row, InvalidRow)}
     return [_demonstration(example, rows.get(example.id, {})) for example in load_examples(path) if example.id in ids]
 
 
