@@ -91,3 +91,26 @@ def test_line_of_finds_dotted_keys_and_falls_back_to_the_parent() -> None:
     assert line_of(text, ("a", "x", "y")) == 2
     assert line_of(text, ("b", "c d", "z")) == 5
     assert line_of(text, ("b", "c d", "missing")) == 4
+
+
+def test_costs_keep_what_is_set_by_the_names_of_the_rates(tmp_path: Path) -> None:
+    assert loaded(tmp_path, "").costs.rates == {}
+    costs = loaded(tmp_path, "[costs]\ngrid_g_per_kwh = 56\ncpu_hour_price = 0.04\ncurrency = 'EUR'\n").costs
+    assert costs.rates == {"grid_g_per_kwh": 56, "cpu_hour_price": 0.04}
+    assert costs.currency == "EUR"
+    whole = loaded(tmp_path, "[costs]\nwatts_per_core = 5.5\namortised_over = 100\n", AFINA__COSTS__CPU_HOUR_PRICE="1")
+    assert whole.costs.rates == {"watts_per_core": 5.5, "amortised_over": 100, "cpu_hour_price": 1}
+
+
+@pytest.mark.parametrize("key", ["watts_per_core", "grid_g_per_kwh", "amortised_over", "cpu_hour_price"])
+@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "'much'"])
+def test_costs_are_numbers_above_0(tmp_path: Path, key: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f'line 2: "{key}" of .costs. is '):
+        loaded(tmp_path, f"[costs]\n{key} = {value}\n")
+
+
+def test_a_key_of_costs_is_named_and_a_currency_is_short(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r'"watts" is not a key of .costs.; did you mean "watts_per_core"'):
+        loaded(tmp_path, "[costs]\nwatts = 1\n")
+    with pytest.raises(ConfigError, match=r'"currency" of .costs. is '):
+        loaded(tmp_path, "[costs]\ncurrency = 'of the realm'\n")

@@ -80,6 +80,25 @@ class CitationsSection(Section):
     checker: Use = Use(use="overlap")
 
 
+class CostsSection(Section):
+    """What turns counts into the money, energy and carbon of a report; what is left out keeps the report's default.
+
+    watts_per_core: assumed where no counter can be read. grid_g_per_kwh: grams of CO2e. amortised_over: answers that
+    share the cost of a preparation. cpu_hour_price: money for an hour of one core. currency: of all prices, as shown.
+    """
+
+    watts_per_core: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    grid_g_per_kwh: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    amortised_over: int | None = Field(default=None, gt=0)
+    cpu_hour_price: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    currency: str = Field(default="", pattern=r"^\S{0,8}$")
+
+    @property
+    def rates(self) -> dict[str, Any]:
+        """Those that are set, by the names of the report's rates."""
+        return self.model_dump(exclude={"currency"}, exclude_none=True)
+
+
 class Config(Section):
     """One workspace's settings."""
 
@@ -88,6 +107,7 @@ class Config(Section):
     collections: dict[str, CollectionSection] = Field(default_factory=dict)
     recipes: dict[str, RecipeSection] = Field(default_factory=dict)
     citations: CitationsSection = CitationsSection()
+    costs: CostsSection = CostsSection()
     serve: ServeSection = ServeSection()
 
     def engine(self, name: str | None = None) -> tuple[str, Use]:
@@ -208,6 +228,7 @@ def _keys_at(path: tuple[int | str, ...]) -> list[str]:
         "collections": CollectionSection,
         "recipes": RecipeSection,
         "citations": CitationsSection,
+        "costs": CostsSection,
         "serve": ServeSection,
     }
     section = sections.get(str(path[0]))

@@ -49,6 +49,13 @@ gather = [
 # [citations]                           # what decides whether a source supports a sentence
 # checker = {{ use = "overlap" }}
 
+# [costs]                               # what turns counts into the energy, carbon and money of a study's report
+# watts_per_core = 10                   # assumed where no counter of the machine can be read
+# grid_g_per_kwh = 481                  # grams of CO2e; the world's mean of 2023
+# amortised_over = 10000                # answers that share the cost of tuning and choosing
+# cpu_hour_price = 0.04                 # without it only engines with prices cost money
+# currency = "EUR"
+
 [serve]
 host = "127.0.0.1"
 port = 8000
