@@ -1,6 +1,7 @@
 """Scorers of the tasks beside answering, against values worked by hand."""
 
 import json
+import math
 from typing import Any
 
 import pytest
@@ -17,6 +18,10 @@ from afina.evaluation.scorers import (
     fields_precision,
     fields_recall,
     label_correct,
+    mrr_at_10,
+    ndcg_at_10,
+    recall_at_10,
+    recall_at_100,
     rouge_l,
     short_enough,
     similarity,
@@ -136,6 +141,27 @@ def test_documents_are_ranked_by_their_best_passage_under_the_names_of_the_case(
     answer = Answer(ranked=Ranked((passage("docs/b.md"), passage("a.md"), passage("docs/b.md", 1), passage("c.md"))))
     assert ranked_documents(case(relevant={"b.md": 1, "c.md": 1}), answer) == ["b.md", "a.md", "c.md"]
     assert ranked_documents(case(relevant={"b.md": 1}), Answer("b.md")) is None
+
+
+def test_rankings_by_hand() -> None:
+    """Relevant: b (grade 2) at rank 2, c (1) at rank 3, d (1) not found: DCG 2 / log2(3) + 1 / log2(4); the best order
+    has 2 + 1 / log2(3) + 1 / log2(4)."""
+    gold = case(relevant={"a.md": 0, "b.md": 2, "c.md": 1, "d.md": 1})
+    answer = Answer(ranked=Ranked((passage("a.md"), passage("x/b.md"), passage("x/b.md", 1), passage("c.md"))))
+    third = 1 / math.log2(3)
+    assert ndcg_at_10.score(gold, answer).value == pytest.approx((2 * third + 0.5) / (2 + third + 0.5))
+    assert recall_at_10.score(gold, answer).value == pytest.approx(2 / 3)
+    assert mrr_at_10.score(gold, answer).value == pytest.approx(1 / 2)
+    many = Answer(ranked=Ranked((*(passage(f"{n}.md") for n in range(10)), passage("b.md"))))
+    assert [s.score(gold, many).value for s in (ndcg_at_10, recall_at_10, mrr_at_10)] == [0, 0, 0]
+    assert recall_at_100.score(gold, many).value == pytest.approx(1 / 3)
+
+
+def test_a_ranking_without_gold_or_search_is_no_verdict() -> None:
+    for scorer in (ndcg_at_10, recall_at_10, recall_at_100, mrr_at_10):
+        assert scorer.score(case(relevant={"a.md": 1}), Answer("a.md")).value is None
+        assert scorer.score(case(relevant={"a.md": 0}), Answer(ranked=Ranked((passage("a.md"),)))).value is None
+        assert scorer.score(case(relevant={"a.md": 1}), Answer(ranked=Ranked(()))).value == 0.0
 
 
 # --- writing ---

@@ -1,0 +1,14 @@
+"""nDCG@10 over documents: how near the first ten come to the best order of what is relevant."""
+
+from functools import partial
+
+from afina.contracts import Score
+from afina.domain.answer import Answer
+from afina.domain.example import Case
+from afina.evaluation.ranking import ndcg
+from afina.evaluation.scorers._ranks import ranked_score
+
+
+def score(case: Case, answer: Answer, /) -> Score:
+    """In [0, 1]; no verdict where the case has no relevant document, or nothing was ranked at all."""
+    return ranked_score(case, answer, partial(ndcg, k=10))
