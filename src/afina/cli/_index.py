@@ -9,6 +9,7 @@ VERBS: dict[str, str] = {
     "doctor": "Look over the workspace: every byte of every kind of file, versions, and which engine serves what",
     "init": "Make a workspace in a folder: afina.toml, afina.db, artefacts/. Nothing that exists is overwritten",
     "models": "List the models that a request may name, and what stands behind each",
+    "new": "Make a workspace from a template: sample documents, cases and examples, ready to compare",
     "remove": "Remove a document and everything made from it",
     "search": "Search a collection: the passages found, with both scores, heading and page",
     "serve": "Serve the workspace to OpenAI clients, until Ctrl-C",
