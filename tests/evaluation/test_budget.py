@@ -96,6 +96,8 @@ def test_money_stops_only_arms_that_take_money() -> None:
     rows = {"base": [row("base", 0)], "slow": [row("slow", 0, wall_s=9e9)], "large": [row("large", 0, cost=0.5)]}
     assert [s.arm for s in stops(Budget(money=4), rows, cases=9)] == ["large"]
     assert stops(Budget(money=5), rows, cases=9) == ()
+    dear = {"base": [row("base", 0, cost=0.5)], "slow": rows["slow"]}
+    assert stops(Budget(money=1), dear, cases=9) == ()
 
 
 def test_cpu_that_has_a_price_is_money() -> None:

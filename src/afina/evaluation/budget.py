@@ -66,7 +66,7 @@ def over(
     Raises:
         BadRequest: a limit is set in what an arm's answers do not tell: unknown is not nothing.
     """
-    running = {arm: count for arm, count in left.items() if count > 0}
+    running = dict(left)
     stopped = []
     for limit, of in budget.limits.items():
         spent = math.fsum([*(_before(p, limit, rates) for p in prepared.values()),
