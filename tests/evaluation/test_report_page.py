@@ -1,82 +1,178 @@
-"""The page and the tables: what they say, and that untrusted text stays text."""
+"""The page: what it says in both languages, what it lets one click to, and that untrusted text stays text."""
 
+import json
 import re
+import time
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
 
-from afina.domain.answer import Used
-from afina.domain.example import Case
-from afina.domain.report import Preparation, Report, Row, Source
+from afina.domain.report import CaseResult, Report, Source
 from afina.errors import BadRequest
-from afina.evaluation.conclude import Entry, Heading, concluded
-from afina.evaluation.cost import Rates
-from afina.evaluation.show.html import page, visible
-from afina.evaluation.show.plot import LINE, plot
+from afina.evaluation.show.cases import outcome, views
+from afina.evaluation.show.forest import added, forest, qualities
+from afina.evaluation.show.html import LONGEST_MESSAGE, page, visible
+from afina.evaluation.show.plot import LINE, Plot, plot
+from afina.evaluation.show.sentences import sections
 from afina.evaluation.show.tables import tables
+from afina.evaluation.show.words import words
+from sample_report import EARLY, SHARES, report
 
-EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\u202e{{ 7 * 7 }}"
-ARMS = {"base": 0.15, "prompt": 0.17, "knowledge": 0.5, "tuned": 0.2}
-
-
-def row(arm: str, case: Case, number: int, **more: object) -> Row:
-    right = float((number * 37 % 100) / 100 < ARMS[arm])
-    scores = {"correct": right, "exact_match": right, "withheld": None if case.answerable else right}
-    used = Used(prompt_tokens=50, completion_tokens=8, seconds=0.5, first_s=0.1, cpu_s=1 + 4 * (arm == "knowledge"))
-    whole: dict[str, object] = {"answer": f"answer of {arm}", "scores": scores, "used": used, **more}
-    return Row(arm=arm, case=case.id, turn="quality", block=number // 25, **whole)  # type: ignore[arg-type]
+EVIL = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u202e\u2028{{ 7 * 7 }}"
+MANY = {**SHARES, "nearest": 0.4, "large": 0.7}
 
 
-def report(count: int = 60, **evil: object) -> Report:
-    cases = [Case(f"c{n}", f"Question {n}?", ("yes",) if n % 5 else (), group=f"g{n // 4}") for n in range(count)]
-    cases[0] = Case("c0", EVIL, (EVIL,), lang="en")
-    rows = [row(arm, case, n) for arm in ARMS for n, case in enumerate(cases)]
-    rows[0] = row("base", cases[0], 0, answer=EVIL, sources=(Source(EVIL, EVIL, "p", 3, cited=True),))
-    rows[1] = row("base", cases[1], 1, answer="", scores={}, failed=f"engine_error: {EVIL}")
-    entries = [Entry(a, f"what {a} is", preparation=Preparation(cpu_s=90.0, tries=4, note=EVIL)) for a in ARMS]
-    heading = Heading(id="st-1", name=EVIL, created=0.0, engine="echo", settings={"seed": 0})
-    return concluded(entries, cases, rows, heading=heading, delta=0.02, rates=Rates())
+def poisoned() -> Report:
+    """Untrusted text wherever a report has text from outside."""
+    found = report(8)
+    first, base = found.results[0], found.results[0].rows["base"]
+    bad = replace(base, answer=EVIL, whys={"correct": EVIL, EVIL: EVIL}, sources=(Source(EVIL, EVIL, "p", 3, True),))
+    failed = replace(found.results[1].rows["base"], failed=f"engine_error: {EVIL}")
+    results = (
+        CaseResult("c0", EVIL, (EVIL,), 'en" onload="x', {**first.rows, "base": bad}, first.right),
+        replace(found.results[1], rows={**found.results[1].rows, "base": failed}),
+    )
+    arms = (replace(found.arms[0], what=EVIL, failures={EVIL: 1}), *found.arms[1:])
+    return replace(
+        found, name=EVIL, engine=EVIL, arms=arms, results=(*results, *found.results[2:]), settings={EVIL: EVIL},
+        texts={**found.texts, "form": (EVIL, EVIL)},
+        skipped=(replace(found.skipped[1], arm=EVIL, why=EVIL, detail=EVIL),),
+    )  # fmt: skip
 
 
 class Seen(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__()
         self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
 
+    def count(self, tag: str) -> int:
+        return [t for t, _ in self.tags].count(tag)
 
-def test_untrusted_text_stays_text() -> None:
-    text = page(report())
-    seen = Seen()
-    seen.feed(text)
-    assert [t for t, _ in seen.tags].count("script") == 1
+
+def data_of(text: str) -> dict[str, object]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)
+    assert found
+    loaded: dict[str, object] = json.loads(found[1])
+    return loaded
+
+
+@pytest.mark.parametrize("lang", ["en", "es"])
+def test_untrusted_text_stays_text(lang: str) -> None:
+    text = page(poisoned(), lang=lang)
+    seen = Seen(text)
+    assert seen.count("script") == 2
     assert not any(t == "img" or any(a.startswith("on") for a in attrs) for t, attrs in seen.tags)
     assert "\\u202e" in text
     assert "\u202e" not in text
+    assert "\u2028" not in text
+    assert "<!--" not in text
     assert "49" not in re.findall(r"<h1>(.*?)</h1>", text)[0]
+    messages = data_of(text)["texts"]
+    assert isinstance(messages, list)
+    assert "<img src=x" in messages[0][1]
 
 
-def test_nothing_is_loaded_from_outside() -> None:
+def test_nothing_is_loaded_from_outside_and_nothing_else_may_run() -> None:
     text = page(report())
-    seen = Seen()
-    seen.feed(text)
-    assert not any(a in attrs for _, attrs in seen.tags for a in ("src", "href"))
-    assert "default-src 'none'" in text
+    seen = Seen(text)
+    assert not any(a in attrs for _, attrs in seen.tags for a in ("src", "href", "style"))
     assert "url(" not in text
+    policy = next(str(a["content"]) for t, a in seen.tags if t == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    assert "unsafe" not in policy
 
 
-def test_the_page_says_what_the_tables_say() -> None:
+@pytest.mark.parametrize("lang", ["en", "es"])
+def test_the_page_says_what_the_tables_and_the_sentences_say(lang: str) -> None:
+    found = report()
+    text = page(found, lang=lang)
+    for table in tables(found, lang):
+        for line in table.rows:
+            assert all(cell.text.replace("<", "&lt;") in text for cell in line)
+    for section in sections(found, lang):
+        assert all(line.replace("<", "&lt;").replace(">", "&gt;") in text for line in section.lines)
+    assert f'<html lang="{lang}">' in text
+
+
+def test_every_answer_is_one_click_from_its_prompt_passages_and_verdicts() -> None:
     found = report()
     text = page(found)
-    for table in tables(found):
-        for line in table.rows:
-            assert all(cell.text.replace("<", "&lt;").replace("+", "+") in text for cell in line)
-    assert found.findings[0].split(":")[0] in text
-    assert text.count("<details") == 60
-    assert "failed" in text
+    assert Seen(text).count("article") == 60
+    first = found.results[0].rows["tuned+knowledge"]
+    assert len(first.prompts) == 2
+    assert f'data-prompts="0,{list(found.texts).index("k0")};0,' in text
+    assert data_of(text)["texts"][0] == ["system", found.texts["form"][1]]  # type: ignore[index]
+    view = views(found, words("en"), {})[0]
+    assert [v.name for v in view.arms[0].rows[0].verdicts][:2] == ["right", "exact"]
+    assert len(next(a for a in view.arms if a.name == "tuned").rows) == 3
+
+
+def test_a_message_that_was_not_kept_is_said_to_be_missing() -> None:
+    text = page(replace(report(8), texts={}))
+    assert 'data-prompts="-1,-1"' in text
+    assert data_of(text)["words"]["no_prompt"] == "not kept"  # type: ignore[index]
+
+
+def test_a_long_message_is_cut_and_says_so() -> None:
+    found = report(8)
+    text = page(replace(found, texts={**found.texts, "form": ("system", "x" * (LONGEST_MESSAGE + 1234))}))
+    shown = data_of(text)["texts"][0][1]  # type: ignore[index]
+    assert shown.endswith("1,234 more characters; the JSON of the report has them]")
+    assert len(shown) < LONGEST_MESSAGE + 100
+
+
+def test_cases_carry_what_they_are_filtered_by() -> None:
+    found = report()
+    seen = views(found, words("en"), {})
+    names = [a.name for a in found.arms]
+    assert "unanswerable" in seen[5].tags
+    assert "failed" in seen[7].tags.split()
+    assert seen[7].marks[names.index("examples")] == "!"
+    assert seen[9].marks[names.index("knowledge")] in "?"
+    assert seen[55].marks[names.index(EARLY)] == "."
+    for place, arm in enumerate(found.arms):
+        assert [v.result.case for v in seen if f"only-{place}" in v.tags.split()] == list(arm.alone)
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [({"a": 1.0, "b": 0.0}, "disagree"), ({"a": 1.0, "b": 1.0}, "everybody"), ({"a": 0.2, "b": None}, "nobody"),
+     ({"a": None}, ""), ({}, "")],
+)  # fmt: skip
+def test_outcomes(right: dict[str, float | None], said: str) -> None:
+    assert outcome(CaseResult("c", "?", (), "en", {}, right)) == said
+
+
+def test_a_long_question_opens_with_a_click() -> None:
+    found = report(8)
+    long = replace(found.results[0], question="word " * 4000)
+    view = views(replace(found, results=(long,)), words("en"), {})[0]
+    assert view.rest
+    assert len(view.heading) < 300
+
+
+def test_a_big_study_makes_a_page_that_stays_quick() -> None:
+    started = time.process_time()
+    text = page(report(500, shares=MANY, words=3))
+    assert time.process_time() - started < 10
+    assert len(text.encode()) < 10_000_000
+
+
+def test_a_study_of_one_arm_and_no_cases_has_a_page() -> None:
+    found = report(8)
+    alone = replace(
+        found, arms=found.arms[:1], against_base=(), against_best=(), results=(), effects=(), savings=(), stopped=(),
+        recommendation=replace(found.recommendation, best="base", arm="base"),
+    )  # fmt: skip
+    text = page(alone)
+    assert "no arm reached more" in text
+    assert 'id="cases"' not in text
 
 
 def test_an_unknown_language_is_refused() -> None:
@@ -88,13 +184,42 @@ def test_control_characters_are_written_out() -> None:
     assert visible("a\x1b[31m\u2066b\nc") == "a\\u001b[31m\\u2066b\nc"
 
 
+def drawn(width: float) -> Plot:
+    found = plot(report(), lambda a: a.cost.per_answer, width=width, height=300, x_title="cost", w=words("en"))
+    assert found is not None
+    return found
+
+
 @pytest.mark.parametrize("width", [340.0, 760.0])
 def test_labels_do_not_cover_each_other(width: float) -> None:
-    drawn = plot(report(), width=width, height=300)
-    assert drawn is not None
+    shown = drawn(width)
     for side in ("start", "end"):
-        heights = sorted(m.label_y for m in drawn.marks if m.anchor == side)
+        heights = sorted(m.label_y for m in shown.marks if m.anchor == side)
         assert all(b - a >= LINE - 1e-6 for a, b in pairwise(heights))
-    for mark in drawn.marks:
-        assert drawn.top <= mark.high_y <= mark.y <= mark.low_y <= drawn.bottom + 1e-6
-        assert drawn.left < mark.x < drawn.right
+    for mark in shown.marks:
+        assert shown.top <= mark.high_y <= mark.y <= mark.low_y <= shown.bottom + 1e-6
+        assert shown.left < mark.x < shown.right
+
+
+def test_the_front_joins_the_arms_that_none_beats_and_no_stopped_one() -> None:
+    shown = drawn(760)
+    on = {m.name for m in shown.marks if (m.x, m.y) in shown.front}
+    whole = [m for m in shown.marks if not m.early]
+    assert on == {m.name for m in whole if not any(o.x <= m.x and o.y <= m.y and o is not m for o in whole)}
+    assert EARLY not in on
+    assert all(y <= x_y[1] for x_y, (_, y) in pairwise(shown.front))
+
+
+def test_an_arm_without_a_price_is_not_drawn() -> None:
+    assert plot(report(), lambda a: None, width=340, height=300, x_title="", w=words("en")) is None
+
+
+@pytest.mark.parametrize("width", [340.0, 760.0])
+def test_the_forest_holds_every_interval(width: float) -> None:
+    for items in (qualities(report(), words("en")), added(report(), words("es"))):
+        shown = forest(items, width=width, w=words("en"))
+        assert shown is not None
+        for bar in shown.bars:
+            assert shown.left - 1e-6 <= bar.low_x <= bar.x <= bar.high_x <= shown.right + 1e-6
+            assert 0 < bar.name_y < shown.bottom
+    assert forest([], width=width, w=words("en")) is None

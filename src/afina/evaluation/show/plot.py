@@ -1,22 +1,24 @@
-"""Where things stand in the quality-against-cost plot; the template draws them as SVG."""
+"""Where arms stand in a plot of quality against something that costs; the template draws it as SVG."""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from afina.domain.report import ArmResult, Report
+from afina.evaluation.show.words import Words
 
 LINE = 15.0
 """Height of a label; labels are kept this far apart."""
-STEPS = (1.0, 2.0, 5.0, 10.0)
+STEPS = (1.0, 2.0, 5.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """An arm: its point, its interval's ends, its label (label_y is where it had to move to)."""
+    """An arm: its point, its interval's ends, its label (label_y is where it had to move to). early: was stopped."""
 
     name: str
     chosen: bool
+    early: bool
     x: float
     y: float
     low_y: float
@@ -34,7 +36,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """All in px of an SVG of width x height; the axes meet at (left, bottom)."""
+    """All in px of an SVG of width x height; the axes meet at (left, bottom). front: corners of the Pareto front."""
 
     width: float
     height: float
@@ -43,20 +45,24 @@ class Plot:
     top: float
     bottom: float
     marks: tuple[Mark, ...]
+    front: tuple[tuple[float, float], ...]
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     x_title: str
 
 
-def plot(report: Report, *, width: float, height: float) -> Plot | None:
-    """None if no arm has both a quality and a cost."""
-    arms = [a for a in report.arms if a.quality.value is not None and a.cost.per_answer]
-    if not arms:
+Costing = Callable[[ArmResult], float | None]
+
+
+def plot(report: Report, costing: Costing, *, width: float, height: float, x_title: str, w: Words) -> Plot | None:
+    """Quality against `costing`, on a logarithmic scale. None if fewer than two arms have both."""
+    arms = [(a, x) for a in report.arms if a.quality.value is not None and (x := costing(a))]
+    if len(arms) < 2:
         return None
     left, right, top, bottom = 38.0, width - 10, 28.0, height - 40
-    prices = [a.cost.per_answer or 0.0 for a in arms]
-    low_x, high_x = math.log10(min(prices) / 1.5), math.log10(max(prices) * 1.5)
-    top_share = max(_round_up(max((a.quality.high or 0.0) for a in arms)), 0.1)
+    low_x, high_x = (math.log10(x) for x in (min(x for _, x in arms) / 1.5, max(x for _, x in arms) * 1.5))
+    top_share = max(_round_up(max((a.quality.high or a.quality.value or 0.0) for a, _ in arms)), 0.1)
+    early = {s.arm for s in report.stopped}
 
     def x_at(price: float) -> float:
         return left + (math.log10(price) - low_x) / (high_x - low_x) * (right - left)
@@ -64,28 +70,38 @@ def plot(report: Report, *, width: float, height: float) -> Plot | None:
     def y_at(share: float) -> float:
         return bottom - share / top_share * (bottom - top)
 
-    marks = [_mark(a, x_at(a.cost.per_answer or 0.0), y_at, chosen=_chosen(a, report), middle=(left + right) / 2)
-             for a in arms]  # fmt: skip
+    marks = [
+        replace(_mark(a, x_at(x), y_at, middle=(left + right) / 2), chosen=a.name == report.recommendation.arm,
+                early=a.name in early)
+        for a, x in arms
+    ]  # fmt: skip
     return Plot(
         width, height, left, right, top, bottom,
-        marks=tuple(_apart(marks, top, bottom)),
-        x_ticks=tuple(Tick(x_at(v), f"{v:g}") for v in _log_ticks(10**low_x, 10**high_x)),
-        y_ticks=tuple(Tick(y_at(v), f"{v * 100:g}") for v in _ticks(top_share)),
-        x_title=f"{report.arms[0].cost.unit} of one answer, preparation included",
+        marks=tuple(_apart(marks, top, bottom)), front=_front(marks),
+        x_ticks=tuple(Tick(x_at(v), w.plain(v)) for v in _log_ticks(10**low_x, 10**high_x, width)),
+        y_ticks=tuple(Tick(y_at(v), w.plain(v * 100)) for v in _ticks(top_share)),
+        x_title=x_title,
     )  # fmt: skip
 
 
-def _chosen(arm: ArmResult, report: Report) -> bool:
-    return arm.name == report.recommendation.arm
-
-
-def _mark(arm: ArmResult, x: float, y_at: Callable[[float], float], *, chosen: bool, middle: float) -> Mark:
-    value, low, high = (v if v is not None else 0.0 for v in (arm.quality.value, arm.quality.low, arm.quality.high))
+def _mark(arm: ArmResult, x: float, y_at: Callable[[float], float], *, middle: float) -> Mark:
+    value = arm.quality.value or 0.0
+    low, high = (value if edge is None else edge for edge in (arm.quality.low, arm.quality.high))
     on_left = x > middle
     return Mark(
-        arm.name, chosen, x, y_at(value), y_at(low), y_at(high),
+        arm.name, False, False, x, y_at(value), y_at(low), y_at(high),
         label_x=x - 9 if on_left else x + 9, label_y=y_at(value), anchor="end" if on_left else "start",
     )  # fmt: skip
+
+
+def _front(marks: Sequence[Mark]) -> tuple[tuple[float, float], ...]:
+    """Steps through the arms that none beats in both figures; arms that were stopped do not count."""
+    corners: list[tuple[float, float]] = []
+    for mark in sorted((m for m in marks if not m.early), key=lambda m: (m.x, m.y)):
+        if not corners or mark.y < corners[-1][1]:
+            corners += [(mark.x, corners[-1][1])] if corners else []
+            corners.append((mark.x, mark.y))
+    return tuple(corners)
 
 
 def _apart(marks: Sequence[Mark], top: float, bottom: float) -> list[Mark]:
@@ -117,8 +133,9 @@ def _ticks(top: float) -> list[float]:
     return [round(i * step, 3) for i in range(int(top / step + 1e-9) + 1)]
 
 
-def _log_ticks(low: float, high: float) -> list[float]:
-    """1, 2, 5, 10, ... between the ends; thinned to powers of ten where there would be more than six."""
+def _log_ticks(low: float, high: float, width: float) -> list[float]:
+    """1, 2, 5, 10, ... between the ends; thinned to powers of ten where they would not fit."""
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-    ticks = [s * 10**e for e in range(first, last + 1) for s in STEPS[:3] if low <= s * 10**e <= high]
-    return ticks if len(ticks) <= 6 else [t for t in ticks if math.log10(t) == round(math.log10(t))]
+    ticks = [s * 10**e for e in range(first, last + 1) for s in STEPS if low <= s * 10**e <= high]
+    tens = [t for t in ticks if abs(math.log10(t) - round(math.log10(t))) < 1e-9]
+    return ticks if len(ticks) <= width / 55 or not tens else tens

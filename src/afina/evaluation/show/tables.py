@@ -1,20 +1,26 @@
-"""The tables of a report, ready for any edge: cells as text, with a key to sort by."""
+"""The tables of a report in a language, ready for any edge: cells as text, with a key to sort by.
 
-from collections.abc import Callable
+Columns stand in order of importance, so that an edge with little room drops the last ones.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from afina.domain.report import ArmResult, Comparison, Estimate, Report
+from afina.evaluation.show.sentences import energy
+from afina.evaluation.show.words import Words, words
 
-NONE = "–"
-"""Not known, or no verdict; never a zero."""
+FALSE_ANSWERS = "withheld"
+"""Scored as rightly withheld, shown as what was answered falsely."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """key: what a column is sorted by; None sorts last."""
+    """key: what a column is sorted by; None sorts last. more: what stands below in small print where there is room."""
 
     text: str
     key: float | str | None = None
+    more: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,128 +40,170 @@ class Column:
     cell: Callable[[ArmResult], Cell]
 
 
-def tables(report: Report) -> tuple[Table, ...]:
-    return (quality(report), answers(report), serving(report), getting_there(report))
+def tables(report: Report, lang: str = "en") -> tuple[Table, ...]:
+    """Quality, the task's other figures (if it has any), cost of one answer, cost of getting there."""
+    w = words(lang)
+    figures = (answers(report, w),) if figures_of(report) else ()
+    return (quality(report, w), *figures, serving(report, w), getting_there(report, w))
 
 
-def quality(report: Report) -> Table:
+def figures_of(report: Report) -> tuple[str, ...]:
+    """The figures beside the primary one, in the order of the task."""
+    there = dict.fromkeys(name for arm in report.arms for name in arm.metrics)
+    return tuple(f for f in (report.figures or there) if f in there and f != report.primary)
+
+
+def size(report: Report, w: Words) -> str:
+    key = "size_unanswerable" if report.unanswerable else "size"
+    counts = {"cases": report.cases, "groups": report.groups, "unanswerable": report.unanswerable}
+    return w.say(key, **{name: w.whole(count) for name, count in counts.items()})
+
+
+def metric_name(name: str, w: Words) -> str:
+    return w.get(f"metric.{name}.short", name)
+
+
+def metric_meaning(name: str, w: Words) -> str:
+    return w.get(f"metric.{name}.meaning", name)
+
+
+def quality(report: Report, w: Words) -> Table:
     base = {c.arm: c for c in report.against_base}
-    note = f"{report.cases} cases, {report.unanswerable} of them without an answer; {report.groups} groups. "
+    best = {c.arm: c for c in report.against_best}
+    name, meaning = metric_name(report.primary, w), metric_meaning(report.primary, w)
+    right = w.get(f"right.{report.task}", meaning)
     return _table(
-        "Quality",
-        note + "Right: holds a known answer, or rightly says that there is none.",
-        report,
-        Column("right %", "share of cases that are right", lambda a: _share(a.quality)),
-        Column("95 % interval", "of that share, resampled by group", lambda a: _interval(a.quality)),
-        Column("less base, points", "paired difference and its 95 % interval", lambda a: _difference(base.get(a.name))),
-        Column("p", "two-sided, corrected over the arms (Holm)", lambda a: _p(base.get(a.name))),
-    )
+        w["table.quality"], w.say("table.quality_note", size=size(report, w), right=right).strip(), report, w,
+        Column(w.say("column.quality.short", metric=name), meaning, lambda a: share(a.quality.value, w)),
+        _column("interval", w, lambda a: Cell(span(a.quality, w) or w["none"], a.quality.low)),
+        _column("base", w, lambda a: _difference(base.get(a.name), w)),
+        _column("p", w, lambda a: _p(base.get(a.name), w)),
+        _column("best", w, lambda a: _difference(best.get(a.name), w)),
+        _column("alone", w, lambda a: Cell(w.whole(len(a.alone)), len(a.alone))),
+        _column("front", w, lambda a: Cell("✓", 1) if a.name in report.front else Cell("", 0)),
+    )  # fmt: skip
 
 
-def answers(report: Report) -> Table:
-    return _table(
-        "What the answers are like (% of the cases that each figure is about)",
-        "exact, F1, gold: of the known answer. ans.: answers given at all. false: answers given where there is none. "
-        "citeP, citeR: citations against the gold span. found: gold span stood in the prompt.",
-        report,
-        Column("exact", "exact match after normalisation", lambda a: _metric(a, "exact_match")),
-        Column("F1", "token F1 after normalisation", lambda a: _metric(a, "token_f1")),
-        Column("gold", "the answer contains a known answer", lambda a: _metric(a, "contains_gold")),
-        Column("ans.", "answer rate", lambda a: _metric(a, "answered")),
-        Column("false", "false-answer rate: unanswerable cases that were answered", _false_answers),
-        Column("citeP", "citation precision against the gold span", lambda a: _metric(a, "citation_precision")),
-        Column("citeR", "citation recall of the gold span", lambda a: _metric(a, "citation_recall")),
-        Column("found", "the gold span stood in the prompt", lambda a: _metric(a, "gold_in_prompt")),
-    )
+def answers(report: Report, w: Words) -> Table:
+    columns = [Column(metric_name(f, w), metric_meaning(f, w), _figure(f, w)) for f in figures_of(report)]
+    note = "; ".join(f"{c.name}: {c.meaning}" for c in columns if c.meaning != c.name) + "."
+    return _table(w["table.figures"], note, report, w, *columns)
 
 
-def serving(report: Report) -> Table:
-    watts = report.settings.get("watts_per_core")
+def serving(report: Report, w: Words) -> Table:
     money = any(a.cost.money is not None for a in report.arms)
     columns = [
-        Column("in", "prompt tokens", lambda a: _number(a.cost.prompt_tokens, "{:.0f}")),
-        Column("out", "completion tokens", lambda a: _number(a.cost.completion_tokens, "{:.1f}")),
-        Column("first", "seconds to the first token, one user alone", lambda a: _number(a.cost.first_s, "{:.2f}")),
-        Column("sec", "seconds to the end, one user alone", lambda a: _number(a.cost.seconds, "{:.2f}")),
-        Column("CPU-s", "CPU-seconds of the engine, fully batched", lambda a: _number(a.cost.cpu_s, "{:.2f}")),
-        Column("/right", "CPU-seconds of a right answer", lambda a: _per_right(a, a.cost.cpu_s, "{:.2f}")),
-        Column("mWh", f"modelled: CPU-seconds at {watts} W; of a right answer", _energy_per_right),
-        Column("MiB", "peak memory of all processes (upper bound)", _memory),
+        _column("seconds", w, lambda a: figure(a.cost.seconds, w)),
+        _column("first", w, lambda a: figure(a.cost.first_s, w)),
+        _column("prompt", w, lambda a: _number(a.cost.prompt_tokens, w, 0)),
+        _column("completion", w, lambda a: _number(a.cost.completion_tokens, w, 1)),
+        _column("cpu", w, lambda a: figure(a.cost.cpu_s, w)),
+        _column("cpu_right", w, lambda a: figure(_per_right(a, a.cost.cpu_s), w)),
+        *([_column("money", w, lambda a: figure(_per_right(a, a.cost.money), w))] if money else []),
+        _column("energy", w, lambda a: figure(energy_per_right(a), w)),
+        _column("carbon", w, lambda a: figure(carbon_per_right(a), w)),
+        _column("memory", w, lambda a: _number(a.cost.peak_bytes and a.cost.peak_bytes / 2**20, w, 0)),
     ]
-    if money:
-        columns.append(Column("money", "of a right answer", lambda a: _per_right(a, a.cost.money, "{:.5f}")))
-    note = (
-        "first, sec: medians, one user alone. CPU-s: fully batched. /right: per right answer. "
-        f"mWh: energy of a right answer, modelled at {watts} W a busy core, not measured."
-    )
-    return _table("Cost of one answer", note, report, *columns)
+    note = w.say("table.serving_note", energy=" ".join(energy(report.arms, report.settings, w))).strip()
+    return _table(w["table.serving"], note, report, w, *columns)
 
 
-def getting_there(report: Report) -> Table:
-    unit = next((a.cost.unit for a in report.arms if a.cost.unit), "")
+def getting_there(report: Report, w: Words) -> Table:
+    unit = unit_of(report, w)
     spread = report.settings.get("amortised_over")
+    answers = w.whole(spread) if isinstance(spread, int | float) else "?"
+    there = {key: w.say(f"column.{key}.meaning", unit=unit) for key in ("all_in", "all_in_right")}
     return _table(
-        "Cost of getting there",
-        f"all in: {unit} of one answer with the preparation spread over {spread:,} answers; arms are ordered by it.",
-        report,
-        Column("CPU-s", "CPU-seconds before the first answer", lambda a: _number(a.preparation.cpu_s, "{:.0f}")),
-        Column("tries", "variants that were tried", lambda a: _number(a.preparation.tries or None, "{:.0f}")),
-        Column("labels", "labelled rows used", lambda a: _number(a.preparation.labels or None, "{:.0f}")),
-        Column("all in", f"{unit} of one answer, preparation included", lambda a: _number(a.cost.per_answer, "{:.3g}")),
-    )
+        w["table.preparing"], w.say("table.preparing_note", unit=unit, answers=answers), report, w,
+        Column(w["column.all_in.short"], there["all_in"], lambda a: figure(a.cost.per_answer, w)),
+        Column(w["column.all_in_right.short"], there["all_in_right"],
+               lambda a: figure(_per_right(a, a.cost.per_answer), w)),
+        _column("prepared_cpu", w, lambda a: _number(a.preparation.cpu_s, w, 0)),
+        _column("prepared_seconds", w, lambda a: _number(a.preparation.seconds, w, 0)),
+        _column("tries", w, lambda a: _number(a.preparation.tries or None, w, 0)),
+        _column("labels", w, lambda a: _number(a.preparation.labels or None, w, 0)),
+    )  # fmt: skip
 
 
-def _table(title: str, note: str, report: Report, *columns: Column) -> Table:
-    rows = tuple((Cell(a.name, a.name), *(c.cell(a) for c in columns)) for a in report.arms)
-    return Table(title, note, (("arm", "way of answering"), *((c.name, c.meaning) for c in columns)), rows)
+def unit_of(report: Report, w: Words) -> str:
+    unit = next((a.cost.unit for a in report.arms if a.cost.unit), "")
+    return w.get(f"unit.{unit}", unit)
 
 
-def _share(estimate: Estimate | None) -> Cell:
-    return Cell(NONE) if estimate is None else _number(estimate.value, "{:.1f}", scale=100)
+def energy_per_right(arm: ArmResult) -> float | None:
+    """mWh of a right answer, its share of the preparation included."""
+    if arm.cost.energy_wh is None:
+        return None
+    return _per_right(arm, 1000 * (arm.cost.energy_wh + (arm.cost.prepared_wh or 0.0)))
 
 
-def _interval(estimate: Estimate) -> Cell:
+def carbon_per_right(arm: ArmResult) -> float | None:
+    """mg of CO2-equivalent of a right answer; the preparation is counted at the same grid's intensity."""
+    cost = arm.cost
+    if cost.carbon_g is None or not cost.energy_wh:
+        return None
+    return _per_right(arm, 1000 * cost.carbon_g * (1 + (cost.prepared_wh or 0.0) / cost.energy_wh))
+
+
+def share(value: float | None, w: Words, more: str = "") -> Cell:
+    """A fraction as percent."""
+    return Cell(w["none"]) if value is None else Cell(w.points(value), value, more)
+
+
+def figure(value: float | None, w: Words) -> Cell:
+    return Cell(w["none"]) if value is None else Cell(w.figure(value), value)
+
+
+def span(estimate: Estimate, w: Words) -> str:
+    """'3.8 to 5.1'; '' where there is no interval."""
     if estimate.low is None or estimate.high is None:
-        return Cell(NONE)
-    return Cell(f"{estimate.low * 100:.1f} to {estimate.high * 100:.1f}", estimate.low)
+        return ""
+    return w.say("range", low=w.points(estimate.low), high=w.points(estimate.high))
 
 
-def _difference(comparison: Comparison | None) -> Cell:
+def _column(key: str, w: Words, cell: Callable[[ArmResult], Cell]) -> Column:
+    return Column(w[f"column.{key}.short"], w[f"column.{key}.meaning"], cell)
+
+
+def _table(title: str, note: str, report: Report, w: Words, *columns: Column) -> Table:
+    rows: Sequence[tuple[Cell, ...]] = [(Cell(a.name, a.name), *(c.cell(a) for c in columns)) for a in report.arms]
+    first = (w["column.arm.short"], w["column.arm.meaning"])
+    return Table(title, note, (first, *((c.name, c.meaning) for c in columns)), tuple(rows))
+
+
+def _figure(name: str, w: Words) -> Callable[[ArmResult], Cell]:
+    def cell(arm: ArmResult) -> Cell:
+        found = arm.metrics.get(name, Estimate(None))
+        shown = turned(found) if name == FALSE_ANSWERS else found
+        return share(shown.value, w, span(shown, w))
+
+    return cell
+
+
+def turned(estimate: Estimate) -> Estimate:
+    """1 less it."""
+    value, low, high = (None if v is None else 1 - v for v in (estimate.value, estimate.high, estimate.low))
+    return Estimate(value, low, high, estimate.cases)
+
+
+def _difference(comparison: Comparison | None, w: Words) -> Cell:
     if comparison is None:
-        return Cell(NONE)
-    low, high = comparison.low * 100, comparison.high * 100
-    return Cell(f"{comparison.difference * 100:+.1f} ({low:+.1f} to {high:+.1f})", comparison.difference)
+        return Cell(w["none"])
+    low, high = (w.points(v, sign=True) for v in (comparison.low, comparison.high))
+    whole = w.points(comparison.difference, sign=True)
+    return Cell(f"{whole} ({w.say('range', low=low, high=high)})", comparison.difference)
 
 
-def _p(comparison: Comparison | None) -> Cell:
+def _p(comparison: Comparison | None, w: Words) -> Cell:
     if comparison is None:
-        return Cell(NONE)
-    text = "<0.001" if comparison.p_holm < 0.001 else f"{comparison.p_holm:.3f}"
-    return Cell(text, comparison.p_holm)
+        return Cell(w["none"])
+    small = comparison.p_holm < 0.001
+    return Cell(f"<{w.fixed(0.001, 3)}" if small else w.fixed(comparison.p_holm, 3), comparison.p_holm)
 
 
-def _metric(arm: ArmResult, name: str) -> Cell:
-    return _share(arm.metrics.get(name))
+def _per_right(arm: ArmResult, value: float | None) -> float | None:
+    return arm.cost.per_correct(value, arm.quality.value)
 
 
-def _false_answers(arm: ArmResult) -> Cell:
-    withheld = arm.metrics.get("withheld")
-    value = None if withheld is None or withheld.value is None else 1 - withheld.value
-    return _number(value, "{:.1f}", scale=100)
-
-
-def _per_right(arm: ArmResult, value: float | None, form: str) -> Cell:
-    return _number(arm.cost.per_correct(value, arm.quality.value), form)
-
-
-def _energy_per_right(arm: ArmResult) -> Cell:
-    milli = None if arm.cost.energy_wh is None else arm.cost.energy_wh * 1000
-    return _per_right(arm, milli, "{:.2f}")
-
-
-def _memory(arm: ArmResult) -> Cell:
-    return _number(arm.cost.peak_bytes, "{:.0f}", scale=1 / 2**20)
-
-
-def _number(value: float | None, form: str, *, scale: float = 1.0) -> Cell:
-    return Cell(NONE) if value is None else Cell(form.format(value * scale), value)
+def _number(value: float | None, w: Words, places: int) -> Cell:
+    return Cell(w["none"]) if value is None else Cell(w.fixed(value, places), value)

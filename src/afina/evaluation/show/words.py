@@ -1,50 +1,85 @@
-"""The words of the page, by language. A language is one more entry with the same keys."""
+"""The words and numbers of a report in a language. A language is one file in `languages/`; all have the same keys."""
 
+import math
+import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
 
 from afina.errors import BadRequest, nearest
 
-WORDS: Mapping[str, Mapping[str, str]] = {
-    "en": {
-        "title": "Study",
-        "recommendation": "Recommendation",
-        "undecided": "Not enough data to tell",
-        "rule": "The rule: the cheapest arm whose lower bound against the best arm is above -{delta} points; else the "
-        "best; else how many cases more.",
-        "findings": "Against doing nothing",
-        "plot": "Quality against cost",
-        "plot_y": "right, % of cases (bars: 95 % intervals)",
-        "arms": "The arms",
-        "left_out": "Left out",
-        "overlap": "Overlap of training rows and cases",
-        "overlap_none": "None of {rows} training rows asks a case's question or shares eight words in a row with one.",
-        "overlap_some": "Of {rows} training rows: {exact} cases are asked word for word, {near} share eight words in a "
-        "row with a row; {removed} such rows were kept out of the demonstrations.",
-        "failures": "Failed cases",
-        "failures_note": "A case on which an arm failed counts as wrong.",
-        "cases": "Case by case",
-        "show": "Show",
-        "all": "all",
-        "disagree": "the arms disagree",
-        "nobody": "no arm is right",
-        "everybody": "every arm is right",
-        "expected": "Known answer",
-        "no_answer": "none: the documents do not answer it",
-        "sources": "Stood in the prompt",
-        "right": "right",
-        "wrong": "wrong",
-        "failed": "failed",
-        "no_verdict": "no verdict",
-        "empty": "(said nothing)",
-        "cited": "cited",
-        "how": "How it was measured",
-        "page": "page",
-    },
-}
+FOLDER = "afina.evaluation.show"
 
 
-def words(lang: str) -> Mapping[str, str]:
-    """Raises BadRequest for a language that the page does not speak."""
-    if lang not in WORDS:
-        raise BadRequest(f'the report does not speak "{lang}"{nearest(lang, list(WORDS))}', param="lang")
-    return WORDS[lang]
+@dataclass(frozen=True, slots=True)
+class Words:
+    """texts: 'section.cases' -> what it reads in this language, with {places} to fill in."""
+
+    lang: str
+    texts: Mapping[str, str]
+
+    def __getitem__(self, key: str) -> str:
+        return self.texts[key]
+
+    def get(self, key: str, otherwise: str) -> str:
+        return self.texts.get(key, otherwise)
+
+    def say(self, key: str, **values: object) -> str:
+        return self.texts[key].format(**values)
+
+    def fixed(self, value: float, places: int = 1, *, sign: bool = False) -> str:
+        """1234.56 -> '1,234.6'; never '-0.0'."""
+        text = f"{round(value, places) + 0.0:{'+' if sign else ''},.{places}f}"
+        return self._spelt(text)
+
+    def points(self, share: float, *, sign: bool = False) -> str:
+        """0.0214 -> '2.1'."""
+        return self.fixed(share * 100, 1, sign=sign)
+
+    def figure(self, value: float) -> str:
+        """Three digits that count: 0.0123, 1.23, 123, 12,346."""
+        if value == 0 or not math.isfinite(value):
+            return self._spelt(f"{value:g}")
+        return self.fixed(value, min(9, max(0, 2 - math.floor(math.log10(abs(value))))))
+
+    def whole(self, value: float) -> str:
+        return self.fixed(value, 0)
+
+    def plain(self, value: float) -> str:
+        """A round number as short as it goes: 2, 2.5, 0.1."""
+        return self._spelt(f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}")
+
+    def names(self, names: tuple[str, ...] | list[str]) -> str:
+        return self["join"].join(names)
+
+    def _spelt(self, text: str) -> str:
+        """Separators of this language; four digits in a row are left together where it groups by a space."""
+        whole, point, rest = text.partition(".")
+        digits = whole.lstrip("+-")
+        if not self["thousands"].strip() and len(digits) == 5:
+            whole = whole.replace(",", "")
+        return whole.replace(",", self["thousands"]) + (self["decimal"] + rest if point else "")
+
+
+@cache
+def words(lang: str) -> Words:
+    """Raises BadRequest for a language that reports do not speak."""
+    if lang not in languages():
+        raise BadRequest(f'reports do not speak "{lang}"{nearest(lang, list(languages()))}', param="lang")
+    text = (resources.files(FOLDER) / "languages" / f"{lang}.toml").read_text(encoding="utf-8")
+    return Words(lang, _flat(tomllib.loads(text)))
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    files = (resources.files(FOLDER) / "languages").iterdir()
+    return tuple(sorted(file.name.removesuffix(".toml") for file in files if file.name.endswith(".toml")))
+
+
+def _flat(table: Mapping[str, Any], before: str = "") -> dict[str, str]:
+    flat: dict[str, str] = {}
+    for key, value in table.items():
+        flat |= _flat(value, f"{before}{key}.") if isinstance(value, dict) else {f"{before}{key}": value}
+    return flat
