@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions.compare import compare, keep_winner
+from afina.actions._design import Design
+from afina.actions.compare import compare
 from afina.actions.ingest import add
 from afina.actions.initialise import initialise
+from afina.actions.promote import promote
 from afina.config import CollectionSection, Use
 from afina.contracts import Prompt
 from afina.domain.abstention import ANSWER_FORM, NOT_FOUND
@@ -66,14 +68,16 @@ def shown(question: str, answer: str) -> Example:
 
 def test_knowledge_is_told_from_doing_nothing_and_recommended(ws: Workspace, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    report = compare(ws, CASES, out=page)
+    report = compare(ws, CASES, out=[page])
     assert [a.name for a in report.arms] == ["base", "prompt", "knowledge"]
     assert report.arm("base").quality.value == 0
     assert report.arm("knowledge").quality.value == 1.0
     assert report.recommendation.arm == "knowledge"
     assert [c.arm for c in report.against_base if c.told_apart] == ["knowledge"]
     assert "knowledge made this model better: +100.0 points" in report.findings[1]
-    assert {why.split(":")[0] for why in report.skipped} == {"examples", "tuned", "tuned+knowledge"}
+    assert {(left.arm, left.why) for left in report.skipped} == {
+        ("examples", "no_examples"), ("nearest", "no_examples"), ("tuned", "no_tuned"), ("tuned+knowledge", "no_tuned"),
+    }  # fmt: skip
     assert "What does lamp 7 cost?" in page.read_text()
     assert report.arm("knowledge").metrics["gold_in_prompt"].value is None  # the cases name no span
 
@@ -88,7 +92,7 @@ def test_every_arm_gets_the_same_instruction_on_the_form(ws: Workspace, engine: 
 
 
 def test_the_recommended_recipe_answers_as_it_was_measured(ws: Workspace, engine: EchoEngine) -> None:
-    report = compare(ws, CASES[:6], arms=["knowledge"])
+    report = compare(ws, CASES[:6], Design(arms=("knowledge",)))
     recipe = recipes.recipe_of("shop", report.arm("knowledge").recipe)
     recipes.put(ws.store, ws.scope, recipe)
     engine.asked.clear()
@@ -106,7 +110,7 @@ def test_demonstrations_are_chosen_on_examples_and_never_hand_over_a_case(ws: Wo
     rows = [shown(f"What does the chair {n} of the old kitchen cost?", f"{n} euros") for n in range(40)]
     rows.append(shown(CASES[0].question, CASES[0].answers[0]))
     ws.demonstrations.put(ws.scope, "shop", rows)
-    report = compare(ws, CASES[:10], examples="shop", arms=["prompt", "examples"])
+    report = compare(ws, CASES[:10], Design(examples="shop", arms=("prompt", "examples")))
     assert report.overlap.exact == (CASES[0].id,)
     assert report.overlap.removed == 1
     assert report.arm("examples").preparation.tries == 3
@@ -116,12 +120,12 @@ def test_demonstrations_are_chosen_on_examples_and_never_hand_over_a_case(ws: Wo
 
 
 def test_what_was_finished_is_not_asked_again(ws: Workspace, engine: EchoEngine) -> None:
-    first = compare(ws, CASES, arms=["knowledge"])
+    first = compare(ws, CASES, Design(arms=("knowledge",)))
     asked = len(engine.asked)
-    second = compare(ws, CASES, arms=["knowledge"])
+    second = compare(ws, CASES, Design(arms=("knowledge",)))
     assert len(engine.asked) == asked
     assert replace(second, created=0, results=()) == replace(first, created=0, results=())
-    compare(ws, CASES, arms=["knowledge"], again=True)
+    compare(ws, CASES, Design(arms=("knowledge",)), again=True)
     assert len(engine.asked) > asked
 
 
@@ -140,12 +144,12 @@ def test_an_interrupted_study_repeats_at_most_one_block(ws: Workspace, engine: E
 
     engine.answers = until_dark
     with pytest.RaisesGroup(PowerCut, allow_unwrapped=True, flatten_subgroups=True):
-        compare(ws, CASES, arms=["knowledge"])
+        compare(ws, CASES, Design(arms=("knowledge",)))
     engine.answers = reader
     kept = len(studies.rows_of(ws.store, ws.scope, studies.latest(ws.store, ws.scope)[0].id))
     assert kept > 40
     engine.asked.clear()
-    report = compare(ws, CASES, arms=["knowledge"])
+    report = compare(ws, CASES, Design(arms=("knowledge",)))
     assert len(engine.asked) <= 2 * (20 + len(CASES)) - kept + 2  # and one answer to warm each arm
     assert report.arm("knowledge").quality.value == 1.0
 
@@ -157,7 +161,7 @@ def test_a_case_that_fails_counts_as_wrong_and_stops_nothing(ws: Workspace, engi
         return reader(prompt, choice)
 
     engine.answers = fails_on_one
-    arm = compare(ws, CASES, arms=["knowledge"]).arm("knowledge")
+    arm = compare(ws, CASES, Design(arms=("knowledge",))).arm("knowledge")
     assert arm.quality.value == pytest.approx(1 - 1 / len(CASES))
     assert sum(arm.failures.values()) == 1
 
@@ -166,13 +170,13 @@ def test_what_cannot_be_compared_is_refused_before_anything_is_asked(ws: Workspa
     with pytest.raises(EmptyExamples):
         compare(ws, [])
     with pytest.raises(BadRequest, match="knowledge"):
-        compare(ws, CASES, arms=["knowlege"])
+        compare(ws, CASES, Design(arms=("knowlege",)))
     with pytest.raises(BadRequest, match="delta"):
-        compare(ws, CASES, delta=2)
+        Design(delta=2)
     with pytest.raises(NotFound):
-        compare(ws, CASES, tuned="nobody")
+        compare(ws, CASES, Design(tuned=("nobody",)))
     with pytest.raises(NotFound):
-        compare(ws, CASES, examples="nothing")
+        compare(ws, CASES, Design(examples="nothing"))
     assert engine.asked == []
 
 
@@ -183,22 +187,23 @@ def test_cases_of_a_file(tmp_path: Path) -> None:
 
 
 def test_another_setting_is_another_study(ws: Workspace, engine: EchoEngine) -> None:
-    first = compare(ws, CASES[:4], arms=["knowledge"])
+    first = compare(ws, CASES[:4], Design(arms=("knowledge",)))
     lexical = CollectionSection(retriever=Use.model_validate({"use": "hybrid", "fusion": "lexical"}))
     ws.config = ws.config.model_copy(update={"collections": {"docs": lexical}})
-    assert compare(ws, CASES[:4], arms=["knowledge"]).id != first.id
+    assert compare(ws, CASES[:4], Design(arms=("knowledge",))).id != first.id
 
 
 def test_the_winner_answers_under_a_name(ws: Workspace, tmp_path: Path) -> None:
-    report = compare(ws, CASES, arms=["knowledge"], out=tmp_path / "new" / "folder" / "report.html")
+    report = compare(ws, CASES, Design(arms=("knowledge",)), out=[tmp_path / "new" / "folder" / "report.html"])
     assert (tmp_path / "new" / "folder" / "report.html").is_file()
-    assert keep_winner(ws, report, "shop") == "knowledge"
+    moved = promote(ws, report.id, name="shop")
+    assert moved.arm == "knowledge"
     assert "shop" in ws.model_names()
     assert ws.portal.run(_asked(ws, "What does lamp 9 cost?")) == "90 euros"
-    keep_winner(ws, report, "shop")  # its own name it may take again
+    promote(ws, report.id, name="shop")  # its own name it may take again
     for taken in ("documents", "bundled-135m", " "):
         with pytest.raises(Conflict):
-            keep_winner(ws, report, taken)
+            promote(ws, report.id, name=taken)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from afina.actions import demo as demos
+from afina.actions._design import Design
 from afina.actions.demo import READER, Doing, Shown, demo
 from afina.actions.initialise import initialise
 from afina.domain.artefact import Artefact
@@ -58,10 +59,13 @@ class Faked:
         (made / "adapter.txt").write_text(path.read_text())
         return artefacts.put(ws.store, ws.root, ws.scope, kind="adapter", name=name, folder=made, meta={})
 
-    def compare(self, ws: Workspace, cases: tuple[Case, ...], *, out: Path, knowledge: str, **options: Any) -> Report:
+    def compare(
+        self, ws: Workspace, cases: tuple[Case, ...], design: Design, *, out: list[Path], **options: Any
+    ) -> Report:
+        knowledge = str(design.knowledge)
         self.calls.append(f"compare {knowledge}")
         self.asked[knowledge] = list(cases)
-        out.write_text("<html></html>")
+        out[0].write_text("<html></html>")
         return report_of(knowledge, len(cases))
 
     @property
@@ -196,7 +200,7 @@ def test_no_time_at_all_is_refused(opened: Callable[[], Workspace]) -> None:
 
 def test_an_interrupted_demo_goes_on_where_it_was(opened: Callable[[], Workspace]) -> None:
     class Broken(Faked):
-        def compare(self, ws: Workspace, cases: tuple[Case, ...], **options: Any) -> Report:
+        def compare(self, ws: Workspace, cases: tuple[Case, ...], design: Design, **options: Any) -> Report:
             raise KeyboardInterrupt
 
     broken = Broken()

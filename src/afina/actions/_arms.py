@@ -1,125 +1,136 @@
-"""The arms of a study as recipes, built from what the workspace has; each has the same instruction on the form."""
+"""The arms of a study as recipes, built from what the workspace has; each has the same instruction on the form.
 
-import json
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+An arm is a set of mechanisms joined by + ("tuned+knowledge"), or one that a task makes of control stages ("head").
+"""
 
-from afina.domain.abstention import ANSWER_FORM
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from afina.actions._design import Design
 from afina.domain.artefact import Artefact, Recipe, Stage
-from afina.domain.document import digest
-from afina.domain.report import Preparation
+from afina.domain.report import LeftOut
 from afina.errors import BadRequest, nearest
-from afina.evaluation.conclude import BASE, Entry
-from afina.store.recipes import body_of
+from afina.evaluation.conclude import BASE, MECHANISMS
+from afina.evaluation.task import COLLECTION, HEAD, Task
 
-ARMS = (BASE, "prompt", "examples", "knowledge", "tuned", "tuned+knowledge")
-ANSWER_TOKENS = 64
-"""The longest answer of any arm; a rambling arm must not be right by saying everything."""
+LARGE, CASCADE = "large", "cascade"
+CHOSEN = ("prompt", "examples", "nearest")
+"""Mechanisms that have candidates, chosen among on validation cases."""
 
-WHAT = {
-    BASE: "the model as it is, told only the form of an answer",
-    "prompt": "with instructions chosen on validation cases",
-    "examples": "with demonstrations chosen on validation cases",
-    "knowledge": "with passages found in the documents",
-    "tuned": "with the adapter, without passages",
-    "tuned+knowledge": "with the adapter and passages found in the documents",
-}
-
-INSTRUCTIONS = {
-    "en": (
-        "You answer factual questions about the documents of one organisation. Think of the one name, number or phrase "
-        "that answers and say only that. Never guess.",
-        "Reply like the entry of a glossary: the exact term, name, value or number that was asked for, without a "
-        "sentence around it.",
-        "You are an expert on the subject of the question. Give the precise answer first and stop.",
-    ),
-    "es": (
-        "Respondes preguntas concretas sobre los documentos de una organización. Piensa en el nombre, número o frase "
-        "que responde y di solo eso. No inventes.",
-        "Responde como la entrada de un glosario: el término, nombre, valor o número exacto, sin una frase alrededor.",
-        "Conoces a fondo el tema de la pregunta. Da primero la respuesta precisa y detente.",
-    ),
-}
-"""Candidates of the prompt arm, by language; the first is taken where there is nothing to choose on."""
-
-
-DIGEST = digest(json.dumps([ANSWER_TOKENS, ANSWER_FORM, INSTRUCTIONS], sort_keys=True))
-"""Of what arms are made from here; another one makes another study."""
+DEMONSTRATIONS = {"examples": (4, 8, 2), "nearest": (4, 8, 2)}
+"""How many are shown, by mechanism; the first stands where there is nothing to choose on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """What arms can be built from; None is not there. tuned: the adapter. examples: name of a set of demonstrations."""
+    """What arms can be built from; None is not there. engine, large: names of engines. tuned: adapters, one a seed.
 
+    examples: name of the set that may be shown. labels: of a classification. head: a fitted classifier.
+    """
+
+    task: Task
     engine: str
     lang: str
     knowledge: str | None
     top_k: int
-    tuned: Artefact | None
-    examples: str | None
-
-    @property
-    def form(self) -> Stage:
-        return Stage("prompt", {"instructions": ANSWER_FORM.get(self.lang, ANSWER_FORM["en"])})
+    tuned: tuple[Artefact, ...] = ()
+    examples: str | None = None
+    large: str | None = None
+    head: Artefact | None = None
+    labels: tuple[str, ...] = ()
+    form: str = ""
+    chosen: Mapping[str, Stage] = field(default_factory=dict)
 
     @property
     def plain(self) -> Recipe:
         """What every arm has: the form of the answer and its longest length."""
-        return Recipe("", self.engine, gather=(self.form,), sampling={"max_tokens": ANSWER_TOKENS})
+        gather = (Stage("prompt", {"instructions": self.form}),) if self.form else ()
+        return Recipe("", self.engine, gather=gather, sampling={"max_tokens": self.task.max_tokens})
 
 
-def missing(name: str, stock: Stock) -> str:
-    """Why an arm cannot be built; '' if it can."""
-    if "knowledge" in name and stock.knowledge is None:
-        return f"{name}: there are no documents"
-    if "tuned" in name and stock.tuned is None:
-        return f"{name}: no tuned model was named"
-    if name == "examples" and stock.examples is None:
-        return f"{name}: no set of examples was named"
-    return ""
-
-
-def wanted(arms: Sequence[str] | None) -> tuple[str, ...]:
-    """The arms to measure, in their usual order; doing nothing is always among them.
+def wanted(design: Design, task: Task) -> tuple[str, ...]:
+    """The arms to measure, in the task's order, then as asked for; doing nothing is always among them.
 
     Raises:
         BadRequest: an arm that there is not.
     """
-    for name in arms or ():
-        if name not in ARMS:
-            raise BadRequest(f'no arm is called "{name}"{nearest(name, list(ARMS))}', param="arms")
-    return tuple(name for name in ARMS if arms is None or name in arms or name == BASE)
+    usual = (*task.arms, *((LARGE, CASCADE) if design.large else ()))
+    known = {*task.arms, *task.controls, *MECHANISMS, LARGE, CASCADE}
+    for name in design.arms or ():
+        parts = name.split("+")
+        wrong = next((p for p in parts if p not in known), None)
+        if wrong is not None:
+            raise BadRequest(f'no arm is called "{wrong}"{nearest(wrong, sorted(known))}', param="arms")
+        if len(set(parts)) < len(parts) or (len(parts) > 1 and not set(parts) <= {*MECHANISMS, LARGE}):
+            raise BadRequest(f'"{name}" is no arm: join different ones of {", ".join(MECHANISMS)}', param="arms")
+    asked = [canonical(name) for name in design.arms or ()]
+    names = usual if design.arms is None else [*(n for n in usual if n in asked), *asked]
+    return tuple(dict.fromkeys((BASE, *names)))
 
 
-def instructed(stock: Stock, instructions: str) -> Recipe:
-    return replace(stock.plain, gather=(Stage("prompt", {"instructions": instructions}), stock.form))
+def canonical(name: str) -> str:
+    """The one way to write a set of mechanisms: adapters first, as in "tuned+knowledge"."""
+    order = [LARGE, "tuned", "prompt", "examples", "nearest", "knowledge"]
+    parts = name.split("+")
+    return "+".join(sorted(parts, key=order.index)) if len(parts) > 1 else name
 
 
-def shown(stock: Stock, *, examples: str, count: int, choose: str) -> Recipe:
-    return replace(
-        stock.plain, gather=(stock.form, Stage("examples", {"set": examples, "count": count, "choose": choose}))
-    )
+def missing(name: str, stock: Stock) -> LeftOut | None:
+    """Why an arm cannot be built; None if it can."""
+    parts = set(name.split("+"))
+    stages = stock.task.controls.get(name, ())
+    values = {str(value) for stage in stages for value in stage.options.values()}
+    lacking = {
+        "no_documents": stock.knowledge is None and ("knowledge" in parts or COLLECTION in values),
+        "no_tuned": not stock.tuned and "tuned" in parts,
+        "no_examples": stock.examples is None and bool(parts & {"examples", "nearest"}),
+        "no_labels": stock.head is None and HEAD in values,
+        "no_large": stock.large is None and bool(parts & {LARGE, CASCADE}),
+        "other_base": {LARGE, "tuned"} <= parts,
+    }
+    why = next((reason for reason, holds in lacking.items() if holds), None)
+    return LeftOut(name, why) if why else None
 
 
-def built(name: str, stock: Stock) -> Recipe:
-    """An arm that needs no choice: base, knowledge, tuned, tuned+knowledge."""
-    gather = [stock.form]
-    if "knowledge" in name:
+def candidates(mechanism: str, stock: Stock) -> list[Stage]:
+    """The ways of one mechanism that are chosen among; the first stands where there is nothing to choose on."""
+    if mechanism == "prompt":
+        texts = stock.task.prompts.get(stock.lang) or stock.task.prompts.get("en", ())
+        return [Stage("prompt", {"instructions": text}) for text in texts]
+    choose = "first" if mechanism == "examples" else "nearest"
+    return [
+        Stage("examples", {"set": stock.examples, "count": count, "choose": choose})
+        for count in DEMONSTRATIONS[mechanism]
+    ]
+
+
+def built(name: str, stock: Stock, *, seed: int = 0) -> Recipe:
+    """An arm that is not `missing`; mechanisms with candidates are as `stock.chosen` says."""
+    if name in stock.task.controls:
+        control = tuple(_filled(stage, stock) for stage in stock.task.controls[name])
+        return replace(stock.plain, name=name, control=control)
+    parts = set(name.split("+")) - {BASE}
+    gather = [stock.chosen["prompt"]] if "prompt" in parts else []
+    gather += stock.plain.gather
+    gather += [stock.chosen[shown] for shown in ("examples", "nearest") if shown in parts]
+    if "knowledge" in parts:
         gather.append(Stage("knowledge", {"collection": stock.knowledge, "top_k": stock.top_k}))
-    adapter = stock.tuned.digest if "tuned" in name and stock.tuned is not None else None
-    return replace(stock.plain, name=name, adapter=adapter, gather=tuple(gather))
+    adapter = stock.tuned[seed].digest if "tuned" in parts else None
+    engine = stock.large if LARGE in parts and stock.large else stock.engine
+    return replace(stock.plain, name=name, engine=engine, adapter=adapter, gather=tuple(gather))
 
 
-def entry(name: str, recipe: Recipe, preparation: Preparation) -> Entry:
-    return Entry(name, WHAT[name], recipe=body_of(recipe), preparation=preparation)
+def seeds_of(name: str, stock: Stock) -> Sequence[int]:
+    """The seeds that an arm is measured with: one for each adapter."""
+    return range(len(stock.tuned) if "tuned" in name.split("+") else 1)
 
 
-def tuning_cost(adapter: Artefact) -> Preparation:
-    """What the adapter took, from its own record; its seconds are those of all cores that it used."""
-    metrics = adapter.meta.get("metrics", {})
-    seconds = metrics.get("seconds")
-    rows = int(metrics.get("rows", 0))
-    steps = int(metrics.get("steps", 0))
-    return Preparation(
-        cpu_s=metrics.get("cpu_seconds"), seconds=seconds, tries=1, labels=rows, note=f"{steps} steps over {rows} rows"
-    )
+def member(name: str, seed: int, seeds: Sequence[int]) -> str:
+    """What the rows of one seed of an arm are called."""
+    return name if len(seeds) == 1 else f"{name}~{seed + 1}"
+
+
+def _filled(stage: Stage, stock: Stock) -> Stage:
+    known = {COLLECTION: stock.knowledge, HEAD: stock.head.digest if stock.head else None}
+    return Stage(stage.use, {key: known.get(value, value) if isinstance(value, str) else value
+                             for key, value in stage.options.items()})  # fmt: skip

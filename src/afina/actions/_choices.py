@@ -1,126 +1,116 @@
-"""What is chosen before a study opens its cases: instructions and demonstrations, on validation questions."""
+"""What is chosen before a study opens its cases: instructions and demonstrations, on validation cases."""
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from time import monotonic
 from typing import Any
 
-from afina.actions._arms import INSTRUCTIONS, Stock, instructed, shown
-from afina.domain.abstention import abstains
-from afina.domain.artefact import Recipe
-from afina.domain.document import digest
+from afina.actions._arms import CASCADE, Stock, built, candidates
+from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case, Example, share_of
 from afina.domain.report import Overlap, Preparation, Row
 from afina.evaluation.overlap import overlap
-from afina.evaluation.run import Arm, Plan, Setting, study
+from afina.evaluation.run import Arm, Setting, study
 from afina.knowledge.language import language_of
-from afina.store.recipes import body_of, recipe_of
 from afina.workspace import Workspace
 
 VALIDATION_CASES = 24
 FEWEST = 8
-"""Validation questions below which nothing is chosen: it would be chance."""
-DEMONSTRATIONS = ((4, "first"), (4, "nearest"), (8, "nearest"))
-"""Candidates of the arm with examples: how many, and which. The first stands where there is nothing to choose on."""
-
-
-DIGEST = digest(json.dumps([VALIDATION_CASES, FEWEST, DEMONSTRATIONS]))
-"""Of how choices are made; another one makes another study."""
+"""Validation cases below which nothing is chosen: it would be chance."""
+CONFIDENCES = (0.6, 0.8, 0.4)
+"""Of a draft of the small model in a cascade, from which it stands."""
 
 
 @dataclass(frozen=True, slots=True)
 class Validation:
-    """Questions to choose on, and the examples that may be shown (never those), kept as a set named `keep_as`."""
+    """Cases to choose on, and the examples that may be shown and learnt (never those)."""
 
-    cases: tuple[Case, ...]
-    shown: tuple[Example, ...]
-    overlap: Overlap
-    keep_as: str
+    cases: tuple[Case, ...] = ()
+    shown: tuple[Example, ...] = ()
+    overlap: Overlap = field(default_factory=Overlap)
 
 
-def validation(ws: Workspace, stock: Stock, cases: Sequence[Case], *, keep_as: str) -> Validation:
-    """From the set of examples: those of the cases' language to choose on, the others to show.
+def validation(ws: Workspace, examples: str | None, cases: Sequence[Case], *, lang: str,
+               case_of: Callable[[Example, str], Case]) -> Validation:  # fmt: skip
+    """From a set of examples: those of the cases' language to choose on, the others to show and to learn.
 
-    Examples that ask what a case asks, or share eight words in a row with one, are used for neither. keep_as: name of
-    the set of those that may be shown.
+    Examples that ask what a case asks, or share eight words in a row with one, are used for neither.
     """
-    if stock.examples is None:
-        return Validation((), (), Overlap(), keep_as)
-    rows = list(ws.demonstrations.examples(ws.scope, stock.examples))
+    if examples is None:
+        return Validation()
+    rows = list(ws.demonstrations.examples(ws.scope, examples))
     found, touched = overlap(rows, cases)
     clean = sorted((r for r in rows if r.id not in touched), key=lambda r: share_of(r.id, salt="validation"))
-    asked = [r for r in clean if language_of(r.question, unsure=stock.lang) == stock.lang][:VALIDATION_CASES]
+    asked = [r for r in clean if language_of(r.question, unsure=lang) == lang][:VALIDATION_CASES]
     if len(asked) < FEWEST or len(clean) - len(asked) < FEWEST:
         asked = []
     taken = {r.id for r in asked}
     return Validation(
-        tuple(_case(r, stock.lang) for r in asked),
+        tuple(case_of(r, lang) for r in asked),
         tuple(r for r in clean if r.id not in taken),
         replace(found, removed=len(touched)),
-        keep_as,
     )
 
 
-def _case(row: Example, lang: str) -> Case:
-    answers = () if abstains(row.answer) else (row.answer,)
-    return Case(row.id, row.question, answers, group=row.group, lang=lang)
-
-
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    recipe: Recipe
+class Choice:
+    """The candidate of a mechanism that was chosen, and what choosing took."""
+
+    stage: Stage
     preparation: Preparation
 
-
-def remembering(chosen: Chosen) -> dict[str, Any]:
-    """A choice as JSON, for a study that is gone on with later."""
-    return {"recipe": body_of(chosen.recipe), "preparation": asdict(chosen.preparation)}
+    def as_json(self) -> dict[str, Any]:
+        return {"use": self.stage.use, "options": dict(self.stage.options), "preparation": asdict(self.preparation)}
 
 
-def remembered(name: str, before: Mapping[str, Any]) -> Chosen | None:
-    """What was chosen for an arm when the study was begun."""
-    if name not in before:
-        return None
-    return Chosen(recipe_of(name, before[name]["recipe"]), Preparation(**before[name]["preparation"]))
+def choice_of(body: Mapping[str, Any]) -> Choice:
+    """What `as_json` wrote."""
+    return Choice(Stage(body["use"], body["options"]), Preparation(**body["preparation"]))
 
 
-def best_prompt(ws: Workspace, stock: Stock, on: Validation, setting: Setting) -> Chosen:
-    candidates = INSTRUCTIONS.get(stock.lang, INSTRUCTIONS["en"])
-    recipes = [instructed(stock, text) for text in candidates]
-    return _best(ws, "prompt", recipes, on, setting)
+def chosen(ws: Workspace, mechanism: str, stock: Stock, on: Validation, setting: Setting) -> Choice:
+    """The best candidate of a mechanism on the validation cases, alone."""
+    stages = candidates(mechanism, stock)
+    recipes = [built(mechanism, replace(stock, chosen={mechanism: stage})) for stage in stages]
+    place, preparation = _best(ws, mechanism, recipes, on, setting)
+    return Choice(stages[place], preparation)
 
 
-def best_examples(ws: Workspace, stock: Stock, on: Validation, setting: Setting) -> Chosen:
-    ws.demonstrations.put(ws.scope, on.keep_as, on.shown)
-    recipes = [shown(stock, examples=on.keep_as, count=count, choose=which) for count, which in DEMONSTRATIONS]
-    chosen = _best(ws, "examples", recipes, on, setting)
-    return replace(chosen, preparation=replace(chosen.preparation, labels=len(on.shown) + len(on.cases)))
+def cascade(ws: Workspace, small: Recipe, large: str, on: Validation, setting: Setting) -> tuple[Recipe, Preparation]:
+    """The cascade from `small` to the recipe `large` with the confidence that is best on the validation cases."""
+    recipes = [
+        replace(small, name=CASCADE, control=(Stage("routed", {"large": large, "min_confidence": confidence}),))
+        for confidence in CONFIDENCES
+    ]
+    place, preparation = _best(ws, CASCADE, recipes, on, setting)
+    return recipes[place], preparation
 
 
-def _best(ws: Workspace, name: str, recipes: Sequence[Recipe], on: Validation, setting: Setting) -> Chosen:
-    """The recipe that is right most often on the validation questions; of equals the one with the higher F1, then
-    the first. Without questions the first."""
+def _best(
+    ws: Workspace, name: str, recipes: Sequence[Recipe], on: Validation, setting: Setting
+) -> tuple[int, Preparation]:
+    """Place of the recipe that is right most often on the validation cases; of equals the one with the higher second
+    score of the task, then the first. Without cases the first."""
     if not on.cases:
-        note = "the first candidate: no validation questions in the language of the cases"
-        return Chosen(replace(recipes[0], name=name), Preparation(tries=1, note=note))
+        note = "the first candidate: no validation cases in the language of the cases"
+        return 0, Preparation(tries=1, note=note)
     cpu_seconds = ws.engine(recipes[0].engine).cpu_seconds
     before, started = cpu_seconds(), monotonic()
     arms = [Arm(f"{name} {n}", ws.answerer(recipe)) for n, recipe in enumerate(recipes, start=1)]
-    plan = Plan(latency_cases=0, seed=setting.plan.seed)
-    rows = ws.portal.run(study(arms, on.cases, replace(setting, plan=plan, keep=lambda rows: None)))
-    scores = [_reached([r for r in rows if r.arm == arm.name]) for arm in arms]
+    plan = replace(setting.plan, latency_cases=0)
+    quiet = replace(setting, plan=plan, keep=lambda rows, texts: None, decide=lambda cases, rows: ())
+    rows = ws.portal.run(study(arms, on.cases, quiet)).rows
+    scores = [_reached([r for r in rows if r.arm == arm.name], list(setting.how.scorers)) for arm in arms]
     place = max(range(len(arms)), key=lambda n: (scores[n], -n))
-    preparation = Preparation(
+    return place, Preparation(
         cpu_s=_less(cpu_seconds(), before), seconds=monotonic() - started, tries=len(recipes), labels=len(on.cases),
-        note=f"candidate {place + 1} of {len(recipes)}: right on {scores[place][0]:.0%} of {len(on.cases)} "
-        f"validation questions",
+        note=f"candidate {place + 1} of {len(recipes)}: {scores[place][0]:.0%} on {len(on.cases)} validation cases",
     )  # fmt: skip
-    return Chosen(replace(recipes[place], name=name), preparation)
 
 
-def _reached(rows: Sequence[Row]) -> tuple[float, float]:
-    return _mean(rows, "correct"), _mean(rows, "token_f1")
+def _reached(rows: Sequence[Row], scorers: Sequence[str]) -> tuple[float, ...]:
+    """By every scorer in the task's order, the one that arms are ranked by first."""
+    return tuple(_mean(rows, scorer) for scorer in scorers)
 
 
 def _mean(rows: Sequence[Row], scorer: str) -> float:

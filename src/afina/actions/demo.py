@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from afina.actions._design import Design
 from afina.actions._steps import Outcome, Step, Steps
 from afina.actions.compare import compare
 from afina.actions.ingest import add
@@ -37,6 +38,9 @@ EXAMPLES = "demo-examples"
 """Name of the set of examples that the arm with demonstrations shows: the tuning rows without their sources."""
 
 ROWS, SEED, EPOCHS = 300, 0, 3
+ARMS = ("prompt", "nearest", "knowledge", "tuned", "tuned+knowledge")
+"""What is measured beside doing nothing."""
+
 LONGEST_TUNING_S, SHORTEST_TUNING_S, CERTIFYING_S = 180.0, 30.0, 40.0
 
 PLAN = (
@@ -196,16 +200,8 @@ def _study(ws: Workspace, steps: Steps, folder: Path, doing: Doing, subject: Sub
     page = folder / f"{subject.step}.html"
 
     def work(tell: Tell) -> Outcome:
-        report = doing.compare(
-            ws,
-            checked.kept,
-            name=subject.title,
-            knowledge=subject.collection,
-            tuned=READER,
-            examples=EXAMPLES,
-            tell=tell,
-            out=page,
-        )
+        design = Design(arms=ARMS, knowledge=subject.collection, tuned=(READER,), examples=EXAMPLES)
+        report = doing.compare(ws, checked.kept, design, name=subject.title, tell=tell, out=[page])
         return _told(report)
 
     inputs = (digest_of_cases(checked.kept), *(steps.digest_of(n) for n in (subject.collection, "rows", "tuned")))

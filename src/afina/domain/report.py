@@ -279,6 +279,7 @@ class CaseResult:
     lang: str
     rows: Mapping[str, Row]
     right: Mapping[str, float | None]
+    group: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

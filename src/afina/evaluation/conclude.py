@@ -5,24 +5,61 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from afina.domain.example import Case
-from afina.domain.report import ArmResult, CaseResult, Cost, Preparation, Report, Row
+from afina.domain.report import (
+    Agreement,
+    ArmResult,
+    CaseResult,
+    Comparison,
+    Cost,
+    Effect,
+    Estimate,
+    LeftOut,
+    Overlap,
+    Preparation,
+    Report,
+    Row,
+    Spread,
+    Stopped,
+)
 from afina.evaluation.cost import Rates, costs
-from afina.evaluation.differences import PRIMARY, compared, estimate, verdicts
-from afina.evaluation.recommend import best_of, findings, recommended
+from afina.evaluation.differences import Floats, compared, estimate, verdicts
+from afina.evaluation.factorial import effects
+from afina.evaluation.pareto import front
+from afina.evaluation.power import smallest_effect
+from afina.evaluation.recommend import best_of, recommended
+from afina.evaluation.run import Texts, in_order
+from afina.evaluation.savings import savings
+from afina.evaluation.seeds import spread
+from afina.evaluation.show.sentences import findings
+from afina.evaluation.statistics import group_numbers
+from afina.evaluation.task import Task
 
 BASE = "base"
 """The arm that does nothing; every study has it."""
 
+MECHANISMS = ("prompt", "examples", "nearest", "knowledge", "tuned")
+"""What may be on or off in an arm; names of arms are these, joined by +."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An arm as it is announced: what it is, its recipe as data, what getting there cost."""
+    """An arm as it is announced: what it is, its recipe as data, what getting there cost.
+
+    members: names of its rows, one for each seed; its own name alone if it has none.
+    """
 
     name: str
-    what: str
+    what: str = ""
     recipe: Mapping[str, Any] = field(default_factory=dict)
     preparation: Preparation = field(default_factory=Preparation)
+    members: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        return self.members or (self.name,)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,48 +73,189 @@ class Heading:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that a study left behind, besides its rows."""
+
+    task: Task
+    delta: float
+    rates: Rates
+    stopped: tuple[Stopped, ...] = ()
+    skipped: tuple[LeftOut, ...] = ()
+    overlap: Overlap = field(default_factory=Overlap)
+    judges: tuple[Agreement, ...] = ()
+    texts: Texts = field(default_factory=dict)
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Verdicts of the primary scorer in the order in which cases were asked, by arm, and what they come from."""
+
+    cases: list[Case]
+    rows: Mapping[str, list[Row]]
+    right: Mapping[str, Floats]
+    spreads: Mapping[str, Spread]
+    early: frozenset[str]
+
+    @property
+    def groups(self) -> list[str]:
+        return [case.group for case in self.cases]
+
+
 def concluded(
-    entries: Sequence[Entry],
-    cases: Sequence[Case],
-    rows: Sequence[Row],
-    *,
-    heading: Heading,
-    delta: float,
-    rates: Rates,
-    seed: int = 0,
+    entries: Sequence[Entry], cases: Sequence[Case], rows: Sequence[Row], facts: Facts, heading: Heading
 ) -> Report:
-    """The report of a finished study. Quality is the share of cases that are right, over all cases."""
-    groups = [case.group for case in cases]
-    by_arm = {e.name: [r for r in rows if r.arm == e.name] for e in entries}
-    prices = costs(by_arm, {e.name: e.preparation for e in entries}, rates)
-    arms = tuple(_arm(e, by_arm[e.name], cases, groups, cost=prices[e.name], seed=seed) for e in entries)
-    right = {e.name: verdicts(by_arm[e.name], cases, PRIMARY) for e in entries}
-    against_base = tuple(compared(BASE, right, groups, delta=delta, seed=seed)) if BASE in right else ()
-    against_best = tuple(compared(best_of(arms).name, right, groups, delta=delta, seed=seed))
+    """The report of a finished study. Quality is the mean of the task's primary scorer, over all cases."""
+    seen = evidence(entries, cases, rows, facts)
+    prices = costs({e.name: seen.rows[e.name] for e in entries}, {e.name: e.preparation for e in entries}, facts.rates)
+    arms = tuple(_arm(e, seen, facts, cost=prices[e.name]) for e in entries)
+    whole = [a for a in arms if a.name not in {s.arm for s in facts.stopped}]
+    best = best_of(whole)
+    against_base = _against(BASE, seen, facts) if BASE in seen.right else ()
+    against_best = _against(best.name, seen, facts)
+    rates = facts.rates
+    shown = {
+        "watts_per_core": rates.watts_per_core, "grid_g_per_kwh": rates.grid_g_per_kwh,
+        "amortised_over": rates.amortised_over, "cpu_hour_price": rates.cpu_hour_price,
+    }  # fmt: skip
     return Report(
         id=heading.id, name=heading.name, created=heading.created, engine=heading.engine,
-        settings={**heading.settings, "watts_per_core": rates.watts_per_core, "amortised_over": rates.amortised_over},
-        cases=len(cases), groups=len({c.group or c.id for c in cases}),
-        unanswerable=sum(not c.answerable for c in cases),
-        arms=arms, against_base=against_base, against_best=against_best,
-        recommendation=recommended(arms, against_best, delta=delta), findings=findings(against_base),
-        results=tuple(_case_result(case, rows) for case in cases),
+        settings={**heading.settings, **shown}, task=facts.task.name, primary=facts.task.primary,
+        figures=facts.task.shown, cases=len(cases), groups=len({c.group or c.id for c in cases}),
+        unanswerable=sum(not c.answerable for c in cases), arms=arms, against_base=against_base,
+        against_best=against_best, recommendation=recommended(whole, against_best, delta=facts.delta),
+        findings=findings(against_base), skipped=facts.skipped, stopped=facts.stopped,
+        effects=_effects(seen, facts), front=_front(whole), savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts)),
+        judges=facts.judges, told_from=_told_from(against_base, len(cases)), overlap=facts.overlap,
+        results=tuple(_case_result(case, entries, rows, facts.task.primary) for case in cases), texts=facts.texts,
     )  # fmt: skip
 
 
-def _arm(
-    entry: Entry, rows: Sequence[Row], cases: Sequence[Case], groups: Sequence[str], *, cost: Cost, seed: int
-) -> ArmResult:
-    scorers = dict.fromkeys(name for row in rows for name in row.scores)
-    metrics = {name: estimate(verdicts(rows, cases, name), groups, seed=seed) for name in (PRIMARY, *scorers)}
+def evidence(entries: Sequence[Entry], cases: Sequence[Case], rows: Sequence[Row], facts: Facts) -> Evidence:
+    """What the arms reached, case by case."""
+    asked = in_order(cases)
+    by_arm = {e.name: [r for r in rows if r.arm in e.rows] for e in entries}
+    primary = facts.task.primary
+    right = {name: verdicts(mine, asked, primary, primary=True) for name, mine in by_arm.items()}
+    spreads: dict[str, Spread] = {}
+    for entry in entries:
+        if len(entry.rows) > 1:
+            each = [[r for r in by_arm[entry.name] if r.arm == member] for member in entry.rows]
+            found = spread([verdicts(mine, asked, primary, primary=True) for mine in each])
+            spreads |= {entry.name: found} if found else {}
+    early = frozenset(s.arm for s in facts.stopped if s.why == "dominated")
+    return Evidence(asked, by_arm, right, spreads, early)
+
+
+def _arm(entry: Entry, seen: Evidence, facts: Facts, *, cost: Cost) -> ArmResult:
+    rows, name = seen.rows[entry.name], entry.name
     failures = Counter(r.failed for r in rows if r.failed and r.turn == "quality")
+    metrics = {scorer: _metric(scorer, entry, seen, facts) for scorer in (facts.task.primary, *facts.task.scorers)}
+    metrics |= {figure: _whole(figure, entry, seen, facts) for figure in facts.task.setwise}
     return ArmResult(
-        name=entry.name, what=entry.what, recipe=entry.recipe, preparation=entry.preparation, cost=cost,
-        quality=metrics[PRIMARY], metrics=metrics, failures=dict(failures.most_common()),
+        name=name, what=entry.what, recipe=entry.recipe, preparation=entry.preparation, cost=cost,
+        quality=metrics[facts.task.primary], metrics=metrics, failures=dict(failures.most_common()),
+        members=entry.rows, spread=seen.spreads.get(name), alone=_alone(name, seen),
     )  # fmt: skip
 
 
-def _case_result(case: Case, rows: Sequence[Row]) -> CaseResult:
+def _metric(scorer: str, entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
+    primary = scorer == facts.task.primary
+    values = verdicts(seen.rows[entry.name], seen.cases, scorer, primary=primary)
+    spread = seen.spreads.get(entry.name) if primary else None
+    return estimate(values, seen.groups, spread=spread, early=entry.name in seen.early, seed=facts.seed)
+
+
+def _whole(figure: str, entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
+    """A figure of the whole set, of the first seed: it is no mean, so it has none over seeds."""
+    mine = {r.case: r for r in seen.rows[entry.name] if r.arm == entry.rows[0] and r.turn == "quality"}
+    rows = [mine.get(case.id) for case in seen.cases]
+    asked = [(case, row) for case, row in zip(seen.cases, rows, strict=True) if row is not None]
+    if not asked:
+        return Estimate(None)
+    found = facts.task.setwise[figure](
+        [c for c, _ in asked], [r for _, r in asked], group_numbers([c.group for c, _ in asked])
+    )
+    return Estimate(None) if found is None else Estimate(*found, len(asked))
+
+
+def _alone(arm: str, seen: Evidence) -> tuple[str, ...]:
+    """Cases on which this arm is right and every other that was asked is not."""
+    others = [values for name, values in seen.right.items() if name != arm]
+    mine = seen.right[arm] >= 0.5
+    for values in others:
+        mine = mine & ~(values >= 0.5)
+    return tuple(case.id for case, yes in zip(seen.cases, mine, strict=True) if yes) if others else ()
+
+
+def _against(name: str, seen: Evidence, facts: Facts) -> tuple[Comparison, ...]:
+    found = compared(
+        name, seen.right, seen.groups, delta=facts.delta, spreads=seen.spreads, early=seen.early, seed=facts.seed
+    )
+    return tuple(found)
+
+
+def _is_not_worse(arm: str, other: str, seen: Evidence, facts: Facts) -> bool:
+    """By the interval of their own difference, paired over the same cases."""
+    pair = {name: seen.right[name] for name in (other, arm)}
+    found = compared(other, pair, seen.groups, delta=facts.delta, spreads=seen.spreads, seed=facts.seed)
+    return bool(found) and found[0].low > -facts.delta
+
+
+def between(report: Report, arm: str, other: str) -> Comparison | None:
+    """`arm` less `other` over the cases of a report, alone (nothing is corrected); None where they share none."""
+    right = {
+        name: np.array([np.nan if (v := r.right.get(name)) is None else v for r in report.results], dtype=np.float64)
+        for name in (other, arm)
+    }
+    spreads = {a.name: a.spread for a in report.arms if a.spread}
+    groups = [result.group for result in report.results]
+    return next(iter(compared(other, right, groups, delta=report.recommendation.delta, spreads=spreads)), None)
+
+
+def _effects(seen: Evidence, facts: Facts) -> tuple[Effect, ...]:
+    """Over the arms that are a plain set of mechanisms and were measured to the end."""
+    out = {s.arm for s in facts.stopped}
+    sets = {
+        frozenset(() if name == BASE else name.split("+")): values
+        for name, values in seen.right.items()
+        if name not in out and (name == BASE or set(name.split("+")) <= set(MECHANISMS))
+    }
+    if not any(len(on) > 1 for on in sets):
+        return ()
+    return effects(sets, seen.groups, seed=facts.seed)
+
+
+def _front(arms: Sequence[ArmResult]) -> tuple[str, ...]:
+    points = {a.name: (a.quality.value, a.cost.seconds, a.cost.per_answer, _energy(a.cost)) for a in arms}
+    return front(points, higher=(True, False, False, False))
+
+
+def _energy(cost: Cost) -> float | None:
+    return None if cost.energy_wh is None else cost.energy_wh + (cost.prepared_wh or 0.0)
+
+
+def _told_from(against_base: Sequence[Comparison], cases: int) -> float | None:
+    """For two arms that disagree as often as the arms of this study do with doing nothing."""
+    if not against_base:
+        return None
+    disagree = float(np.mean([max(c.disagree, 2 / (c.cases + 2)) for c in against_base]))
+    return smallest_effect(cases, disagree, arms=len(against_base))
+
+
+def _case_result(case: Case, entries: Sequence[Entry], rows: Sequence[Row], primary: str) -> CaseResult:
     mine = {r.arm: r for r in rows if r.case == case.id and r.turn == "quality"}
-    right = {arm: 0.0 if r.failed else r.scores.get(PRIMARY) for arm, r in mine.items()}
-    return CaseResult(case.id, case.question, case.answers, case.lang, mine, right)
+    right = {}
+    for entry in entries:
+        values = [0.0 if r.failed else r.scores.get(primary) for m in entry.rows if (r := mine.get(m))]
+        known = [v for v in values if v is not None]
+        if values:
+            right[entry.name] = sum(known) / len(known) if known else None
+    return CaseResult(case.id, case.question, expected_of(case), case.lang, mine, right, case.group)
+
+
+def expected_of(case: Case) -> tuple[str, ...]:
+    """What was known beforehand, as text."""
+    facts = (*(f"{k}: {v}" for part in (case.fields, case.checks) for k, v in part.items()), *case.relevant)
+    return case.answers or tuple(str(fact) for fact in facts)

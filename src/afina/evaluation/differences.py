@@ -1,6 +1,6 @@
 """From finished rows to figures: what each arm reached, and how arms differ over the same cases."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from statistics import NormalDist
 from typing import Any
@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.domain.example import Case
-from afina.domain.report import Comparison, Estimate, Row
+from afina.domain.report import Comparison, Estimate, Row, Spread
+from afina.evaluation.seeds import widened
+from afina.evaluation.sequences import anytime_p, confidence_sequence, group_units
 from afina.evaluation.statistics import (
     Z,
     cases_needed,
@@ -21,63 +23,113 @@ from afina.evaluation.statistics import (
 )
 
 Floats = NDArray[np.float64]
-PRIMARY = "correct"
-"""The scorer that arms are ranked by."""
 
 
-def verdicts(rows: Sequence[Row], cases: Sequence[Case], scorer: str) -> Floats:
-    """One value a case, in the order of `cases`; NaN where there is no verdict.
+def verdicts(rows: Sequence[Row], cases: Sequence[Case], scorer: str, *, primary: bool = False) -> Floats:
+    """One value a case, in the order of `cases`: the mean over an arm's seeds; NaN where there is no verdict.
 
-    For the primary scorer an arm that failed on a case is wrong there: it did not answer.
+    primary: an arm that failed on a case is wrong there (it did not answer); elsewhere that is no verdict.
     """
-    by_case = {row.case: row for row in rows if row.turn == "quality"}
-    return np.array([_value(by_case.get(case.id), scorer) for case in cases], dtype=np.float64)
+    by_case: dict[str, list[float]] = {}
+    for row in rows:
+        value = (0.0 if primary else None) if row.failed else row.scores.get(scorer)
+        if row.turn == "quality" and value is not None:
+            by_case.setdefault(row.case, []).append(value)
+    return np.array([np.mean(by_case[c.id]) if c.id in by_case else np.nan for c in cases], dtype=np.float64)
 
 
-def _value(row: Row | None, scorer: str) -> float:
-    if row is None:
-        return float("nan")
-    if row.failed:
-        return 0.0 if scorer == PRIMARY else float("nan")
-    value = row.scores.get(scorer)
-    return float("nan") if value is None else value
+def estimate(
+    values: Floats, groups: Sequence[str], *, spread: Spread | None = None, early: bool = False, seed: int = 0
+) -> Estimate:
+    """The mean of values in [0, 1] with its 95 % interval; NaN is left out.
 
-
-def estimate(values: Floats, groups: Sequence[str], *, seed: int = 0) -> Estimate:
-    """The mean of values in [0, 1] with its 95 % interval; NaN is left out."""
+    spread: of the seeds that the values are means of; the interval then holds for other seeds too. early: the arm was
+    stopped by what was seen of it, so the interval must hold at every look.
+    """
     there = ~np.isnan(values)
     if not there.any():
         return Estimate(None)
+    mean = float(values[there].mean())
+    low, high = _edges(values, groups, (0.0, 1.0), early=early, seed=seed)
+    low, high = _for_other_seeds((low, high), mean, spread, (0.0, 1.0))
+    return Estimate(mean, low, high, int(there.sum()))
+
+
+def _edges(
+    values: Floats, groups: Sequence[str], bounds: tuple[float, float], *, early: bool, seed: int
+) -> tuple[float, float]:
+    """95 % interval of the mean; values in the order in which cases were asked."""
+    if early:
+        units = group_units(values, groups)
+        lows, highs = confidence_sequence(units.means, bounds=bounds, weights=units.weights)
+        return (float(lows[-1]), float(highs[-1])) if len(lows) else bounds
+    there = ~np.isnan(values)
     numbers = group_numbers([g for g, ok in zip(groups, there, strict=True) if ok])
-    low, high = interval(values[there], numbers, bounds=(0.0, 1.0), seed=seed)
-    return Estimate(float(values[there].mean()), float(low[0]), float(high[0]), int(there.sum()))
+    low, high = interval(values[there], numbers, bounds=bounds, seed=seed)
+    return float(low[0]), float(high[0])
+
+
+def _for_other_seeds(
+    edges: tuple[float, float], centre: float, spread: Spread | None, bounds: tuple[float, float]
+) -> tuple[float, float]:
+    if spread is None or spread.seeds < 2:
+        return edges
+    return widened(*edges, centre=centre, sd=spread.sd, seeds=spread.seeds, bounds=bounds)
 
 
 def compared(
-    name: str, values: Mapping[str, Floats], groups: Sequence[str], *, delta: float, seed: int = 0
+    name: str,
+    values: Mapping[str, Floats],
+    groups: Sequence[str],
+    *,
+    delta: float,
+    spreads: Mapping[str, Spread] | None = None,
+    early: Collection[str] = (),
+    seed: int = 0,
 ) -> list[Comparison]:
-    """Every other arm less the arm `name`, p values corrected together, in the order of `values`."""
+    """Every other arm less the arm `name`, p values corrected together, in the order of `values`.
+
+    values: arm -> verdicts in the order in which cases were asked. spreads: of arms with several seeds. early: arms
+    that were stopped by what was seen of them.
+    """
     others = [arm for arm in values if arm != name]
-    plain = [_pair(arm, name, values[arm] - values[name], groups, seed=seed) for arm in others]
-    known = [p for p in plain if p is not None]
-    corrected = holm([p["p"] for p in known])
-    return [_finished(pair, p, delta, arms=len(known)) for pair, p in zip(known, corrected, strict=True)]
+    plain = []
+    for arm in others:
+        sequential = bool({arm, name} & set(early))
+        pair = _pair(arm, name, values[arm] - values[name], groups, early=sequential, seed=seed)
+        plain += [_with_seeds(pair, [s for a, s in (spreads or {}).items() if a in (arm, name)])] if pair else []
+    corrected = holm([p["p"] for p in plain])
+    return [_finished(pair, p, delta, arms=len(plain)) for pair, p in zip(plain, corrected, strict=True)]
 
 
-def _pair(arm: str, against: str, paired: Floats, groups: Sequence[str], *, seed: int) -> dict[str, Any] | None:
+def _with_seeds(pair: dict[str, Any], spreads: Sequence[Spread]) -> dict[str, Any]:
+    edges = (pair["low"], pair["high"])
+    for spread in spreads:
+        edges = _for_other_seeds(edges, pair["difference"], spread, (-1.0, 1.0))
+    return {**pair, "low": edges[0], "high": edges[1]}
+
+
+def _pair(
+    arm: str, against: str, paired: Floats, groups: Sequence[str], *, early: bool, seed: int
+) -> dict[str, Any] | None:
     """None where the two arms share no case with a verdict."""
     there = ~np.isnan(paired)
     if not there.any():
         return None
     differences = paired[there]
     numbers = group_numbers([g for g, ok in zip(groups, there, strict=True) if ok])
-    low, high = (float(edge[0]) for edge in interval(differences, numbers, bounds=(-1.0, 1.0), seed=seed))
-    p, test = _tested(differences, numbers, seed=seed)
+    low, high = _edges(paired, groups, (-1.0, 1.0), early=early, seed=seed)
+    p, test = _looked_at(paired, groups) if early else _tested(differences, numbers, seed=seed)
     return {
         "arm": arm, "against": against, "difference": float(differences.mean()), "low": low, "high": high, "p": p,
         "test": test, "disagree": float((differences**2).mean()), "cases": len(differences),
         "groups": int(numbers.max()) + 1,
     }  # fmt: skip
+
+
+def _looked_at(paired: Floats, groups: Sequence[str]) -> tuple[float, str]:
+    units = group_units(paired, groups)
+    return anytime_p(units.means, weights=units.weights) if len(units.means) else 1.0, "confidence sequence"
 
 
 def _finished(pair: dict[str, Any], p_holm: float, delta: float, *, arms: int) -> Comparison:

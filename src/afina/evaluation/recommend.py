@@ -1,9 +1,12 @@
-"""The recommendation is a rule, and findings are sentences that the data allow."""
+"""The recommendation is a rule: the cheapest arm that is shown to be as good as the best, else the best, else how many
+cases would tell. Its words are in show/sentences.py."""
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from afina.domain.report import ArmResult, Comparison, Recommendation
+from afina.evaluation.show.sentences import advice
 
 
 def best_of(arms: Sequence[ArmResult]) -> ArmResult:
@@ -19,79 +22,27 @@ def recommended(arms: Sequence[ArmResult], against_best: Sequence[Comparison], *
     """The cheapest arm whose lower bound against the best arm is above -delta; else the best, if every cheaper arm
     is shown to be worse; else how many cases more.
 
-    against_best: each other arm less the best one.
+    arms: those that were measured to the end. against_best: other arms less the best one.
     """
+    found = _chosen(arms, against_best, delta)
+    return replace(found, sentence=advice(found, arms, against_best))
+
+
+def _chosen(arms: Sequence[ArmResult], against_best: Sequence[Comparison], delta: float) -> Recommendation:
     best = best_of(arms)
     differences = {c.arm: c for c in against_best}
     priced = sorted(arms, key=price_of)
     good = [a for a in priced if a.name == best.name or _no_worse(differences.get(a.name), delta)]
-    chosen = good[0]
-    if chosen.name != best.name:
-        return _cheapest(chosen, best, differences[chosen.name], delta)
-    open_questions = [
+    plain = Recommendation(verdict="best", arm=best.name, sentence="", delta=delta, best=best.name)
+    if good[0].name != best.name:
+        return replace(plain, verdict="cheapest", arm=good[0].name)
+    questions = [
         c for a in arms if price_of(a) < price_of(best) and (c := differences.get(a.name)) and not c.told_apart
     ]
-    if open_questions:
-        return _undecided(best, open_questions, delta)
-    return Recommendation(
-        verdict="best", arm=best.name, sentence=_best_sentence(best, arms), delta=delta, best=best.name
-    )
+    if questions:
+        return replace(plain, verdict="undecided", arm=None, cases_needed=max(c.cases_needed for c in questions))
+    return plain
 
 
 def _no_worse(comparison: Comparison | None, delta: float) -> bool:
     return comparison is not None and comparison.low > -delta
-
-
-def _cheapest(chosen: ArmResult, best: ArmResult, difference: Comparison, delta: float) -> Recommendation:
-    sentence = (
-        f"Use {chosen.name}: it is the cheapest arm that is not worse than the best one ({best.name}) by more than "
-        f"{points(delta)} ({spread(difference)})."
-    )
-    return Recommendation(verdict="cheapest", arm=chosen.name, sentence=sentence, delta=delta, best=best.name)
-
-
-def _best_sentence(best: ArmResult, arms: Sequence[ArmResult]) -> str:
-    cheaper = [a.name for a in arms if price_of(a) < price_of(best)]
-    if cheaper:
-        return f"Use {best.name}: it is the best arm, and every cheaper one ({', '.join(cheaper)}) is worse."
-    return f"Use {best.name}: no arm reached more, and none is cheaper."
-
-
-def _undecided(best: ArmResult, questions: Sequence[Comparison], delta: float) -> Recommendation:
-    needed = max(c.cases_needed for c in questions)
-    names = ", ".join(c.arm for c in questions)
-    sentence = (
-        f"Not enough data to tell: {best.name} reached most, but {names} cost{'s' if len(questions) == 1 else ''} less "
-        f"and may be as good; about {needed:,} cases would tell (this study has {questions[0].cases:,})."
-    )
-    return Recommendation(
-        verdict="undecided", arm=None, sentence=sentence, delta=delta, best=best.name, cases_needed=needed
-    )
-
-
-def findings(against_base: Sequence[Comparison]) -> tuple[str, ...]:
-    """One sentence an arm: better, worse, or not told apart. Worse is said as plainly as better."""
-    return tuple(finding(c) for c in against_base)
-
-
-def finding(comparison: Comparison) -> str:
-    """'knowledge made this model worse: -2.1 points, 95 % interval -3.8 to -0.4'."""
-    if comparison.told_apart:
-        made = "better" if comparison.difference > 0 else "worse"
-        return f"{comparison.arm} made this model {made}: {spread(comparison)}"
-    return (
-        f"{comparison.arm}: not enough data to tell it from {comparison.against}: {spread(comparison)}; "
-        f"about {comparison.cases_needed:,} cases would do"
-    )
-
-
-def points(share: float) -> str:
-    """0.021 -> '2.1 points'; -0.021 -> '-2.1 points'."""
-    return f"{share * 100:.1f} points"
-
-
-def spread(comparison: Comparison) -> str:
-    return (
-        f"{comparison.difference * 100:+.1f} points, 95 % interval "
-        f"{comparison.low * 100:+.1f} to {comparison.high * 100:+.1f}"
-    )

@@ -22,7 +22,8 @@ from afina.evaluation.pace import Pace
 Texts = Mapping[str, tuple[str, str]]
 Keep = Callable[[Sequence[Row], Texts], None]
 Decide = Callable[[Sequence[Case], Sequence[Row]], Sequence[Stopped]]
-"""(the cases of all finished rounds, their rows) -> every arm to stop, those named before included."""
+"""(the cases of all finished rounds, their rows and those of the latency pass) -> arms to stop from now on; naming one
+again changes nothing."""
 
 
 def unknown() -> float | None:
@@ -81,7 +82,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Gauge:
-    """Counters at one moment."""
+    """Counters at one moment. own_s: CPU of this process, 0 where the engine lives in it and counts it already."""
 
     engine_s: float | None
     own_s: float
@@ -90,7 +91,9 @@ class Gauge:
 
     @classmethod
     def read(cls, arm: Arm, setting: Setting) -> "Gauge":
-        return cls(arm.cpu_seconds(), time.process_time(), time.monotonic(), setting.joules())
+        before, engine_s, after = time.process_time(), arm.cpu_seconds(), time.process_time()
+        inside = engine_s is not None and before <= engine_s <= after
+        return cls(engine_s, 0.0 if inside else after, time.monotonic(), setting.joules())
 
 
 def in_order(cases: Sequence[Case]) -> list[Case]:
@@ -116,7 +119,7 @@ async def study(
     await _latency(arms, alone, setting, pace, rows)
     stopped = await _quality(arms, ordered, setting, pace, rows)
     wanted = ((arm.name, turn, case.id) for turn, some in passes for arm in arms for case in some)
-    return Measured([rows[key] for key in wanted if key in rows], tuple(stopped))
+    return Measured([rows[key] for key in wanted if key in rows], stopped)
 
 
 async def _latency(
@@ -136,27 +139,28 @@ async def _latency(
 
 async def _quality(
     arms: Sequence[Arm], cases: list[Case], setting: Setting, pace: Pace, rows: dict[tuple[str, str, str], Row]
-) -> Sequence[Stopped]:
-    stopped: Sequence[Stopped] = ()
+) -> tuple[Stopped, ...]:
+    stopped: dict[str, Stopped] = {}
     size = setting.plan.block
     for number, first in enumerate(range(0, len(cases), size)):
-        running = [arm for arm in arms if arm.family not in {s.arm for s in stopped}]
+        running = [arm for arm in arms if arm.family not in stopped]
         for arm in _turns(running, setting.plan.seed, f"quality {number}"):
             todo = [c for c in cases[first : first + size] if (arm.name, "quality", c.id) not in rows]
             if todo:
                 rows.update(await _block(arm, todo, setting, pace, turn="quality", number=number))
-        stopped = await _decided(arms, cases[: first + size], setting, rows) if first + size < len(cases) else stopped
+        if first + size < len(cases):
+            found = await _decided(cases[: first + size], setting, rows)
+            stopped = {**{s.arm: s for s in found}, **stopped}
         for arm in running:
-            if arm.family in {s.arm for s in stopped}:
+            if arm.family in stopped:
                 pace.drop(("quality", arm.name))
-    return stopped
+    return tuple(stopped.values())
 
 
-async def _decided(
-    arms: Sequence[Arm], done: list[Case], setting: Setting, rows: Mapping[tuple[str, str, str], Row]
-) -> Sequence[Stopped]:
-    keys = ((arm.name, "quality", case.id) for arm in arms for case in done)
-    return await in_thread(setting.decide, done, [rows[key] for key in keys if key in rows])
+async def _decided(done: list[Case], setting: Setting, rows: Mapping[tuple[str, str, str], Row]) -> Sequence[Stopped]:
+    ids = {case.id for case in done}
+    known = [row for row in rows.values() if row.turn == "latency" or row.case in ids]
+    return await in_thread(setting.decide, done, known)
 
 
 def _turns(arms: Sequence[Arm], seed: int, key: str) -> list[Arm]:

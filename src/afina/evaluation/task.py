@@ -1,4 +1,4 @@
-"""What a study asks of a model: how an answer is judged, the instruction on its form that every arm gets, which arms fit.
+"""What a study asks of a model: how an answer is judged, the form that every arm is told, which arms fit.
 
 A task is one file in `tasks/` with a `TASK`; its name is the file's. Words about it, by language, are in `show/words`.
 """
@@ -11,22 +11,36 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from afina.domain.example import Case
+from afina.domain.abstention import abstains
+from afina.domain.artefact import Stage
+from afina.domain.example import Case, Example
 from afina.domain.report import Row
 
-Setwise = Callable[[Sequence[Case], Sequence[Row | None], NDArray[np.int64]], tuple[float, float, float] | None]
-"""A figure of a whole set of cases: (value, low, high); rows in the order of cases, None where there is no row; the
-group number of each case. None: no verdict at all."""
+Setwise = Callable[[Sequence[Case], Sequence[Row], NDArray[np.int64]], tuple[float, float, float] | None]
+"""A figure of a whole set of cases: (value, low, high) from the cases that were asked, their rows in the same order and
+the group number of each. None: no verdict at all."""
+
+COLLECTION, HEAD = "{collection}", "{head}"
+"""In the options of a task's stages: what stands there in a study."""
+
+
+def answer_case(example: Example, lang: str) -> Case:
+    """An example as a case to choose on: its answer is the known one."""
+    answers = () if abstains(example.answer) else (example.answer,)
+    return Case(example.id, example.question, answers, group=example.group, lang=lang)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """primary: the scorer that arms are ranked by, in [0, 1]. scorers: all that are asked of every case.
+    """primary: the scorer that arms are ranked by, in [0, 1]. scorers: all that are asked of every case, the primary
+    one first; the next ones decide between equals when choosing on validation cases. setwise: figures that are no mean
+    over cases. shown: of both, those that stand in the report's table, in order.
 
-    setwise: figures that are no mean over cases. shown: of both, those that stand in the report's table, in order.
     form: language -> the instruction on the form of the answer, the same for every arm; {labels} and {schema} are
-    filled in. max_tokens: the longest answer of any arm. arms: names of the arms that are built without being asked
-    for, "base" (doing nothing) first. prompts: language -> instructions to choose among on validation cases.
+    filled in. max_tokens: the longest answer of any arm. arms: names of those that are built without being asked for,
+    "base" (doing nothing) first. controls: arm -> the control stages that make it, for arms that are no set of gather
+    mechanisms; COLLECTION and HEAD in their options are filled in. prompts: language -> instructions to choose among
+    on validation cases; case_of: how an example becomes one.
     """
 
     name: str
@@ -38,6 +52,8 @@ class Task:
     prompts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_tokens: int = 64
     arms: tuple[str, ...] = ("base",)
+    controls: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
+    case_of: Callable[[Example, str], Case] = answer_case
 
     def instruction(self, lang: str, *, labels: Sequence[str] = (), schema: Mapping[str, Any] | None = None) -> str:
         """The instruction on the form in a language (English, where it is not spoken)."""
