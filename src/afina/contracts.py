@@ -191,6 +191,22 @@ class Embedder(Protocol):
         ...
 
 
+class Classifier(Protocol):
+    """A fitted classifier of an embedder's vectors. Pure."""
+
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+
+    @property
+    def embedder(self) -> str:
+        """Digest of the embedder whose vectors it was fitted on; with others it says nothing of worth."""
+        ...
+
+    def probabilities(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, dim) float32 -> (n, labels) float32, each row summing to 1. Raises Conflict for another dim."""
+        ...
+
+
 class Retriever(Protocol):
     def search(self, scope: Scope, query: str, *, top_k: int, where: Mapping[str, str] | None = None) -> list[Found]:
         """Passages for a query, best first, at most top_k. `where`: attribute -> value, all must match.

@@ -15,13 +15,13 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from afina import plugins
 from afina.config import FILE, Config
-from afina.contracts import Answerer, Control, Demonstrations, Embedder, Gather, Retriever
+from afina.contracts import Answerer, Classifier, Control, Demonstrations, Embedder, Gather, Retriever
 from afina.domain.answer import Piece
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.ask import Ask, Sampling, Scope
 from afina.errors import ConfigError, nearest
 
-Referred = Literal["recipe", "collection", "examples", "engine", "adapter"]
+Referred = Literal["recipe", "collection", "examples", "engine", "adapter", "head"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Refers:
 RecipeName = Annotated[str, Refers("recipe")]
 CollectionName = Annotated[str, Refers("collection")]
 ExamplesName = Annotated[str, Refers("examples")]
+HeadName = Annotated[str, Refers("head")]
 
 
 class Stock(Protocol):
@@ -45,9 +46,15 @@ class Stock(Protocol):
     @property
     def demonstrations(self) -> Demonstrations: ...
 
-    def retriever(self, collection: str) -> Retriever: ...
+    def retriever(self, collection: str, *, options: Mapping[str, Any] | None = None) -> Retriever:
+        """options: of the collection's retriever, in place of those that afina.toml gives it."""
+        ...
 
     def embedder(self) -> Embedder: ...
+
+    def head(self, name: str) -> Classifier:
+        """A fitted classifier by name or digest; raises NotFound, BrokenArtefact."""
+        ...
 
     def answerer(self, recipe: str) -> Answerer:
         """Another recipe (or model name) as an Answerer; raises NotFound."""
@@ -113,11 +120,11 @@ def embedder_options(config: Config, collection: str) -> BaseModel:
     )
 
 
-def retriever_options(config: Config, collection: str) -> BaseModel:
+def retriever_options(config: Config, collection: str, given: Mapping[str, Any] | None = None) -> BaseModel:
+    """given: options in place of those of afina.toml."""
     used = config.collection(collection).retriever
-    return options_of(
-        "knowledge.retrievers", used.use, used.options, where=f"{FILE}, [collections.{collection}], retriever"
-    )
+    where = f"{FILE}, [collections.{collection}], retriever"
+    return options_of("knowledge.retrievers", used.use, {**used.options, **(given or {})}, where=where)
 
 
 def checker_options(config: Config) -> BaseModel:

@@ -47,6 +47,6 @@ def load(kind: str, name: str) -> ModuleType:
 EXTRAS = {
     "openvino": "openvino", "openvino_genai": "openvino", "gguf": "openvino", "tokenizers": "openvino",
     "torch": "train", "transformers": "train", "peft": "train", "safetensors": "openvino",
-    "docx": "docs", "selectolax": "docs",
+    "docx": "docs", "selectolax": "docs", "sklearn": "train", "threadpoolctl": "train",
 }  # fmt: skip
 """Which extra brings a module."""

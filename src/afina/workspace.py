@@ -12,18 +12,19 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from afina import config as configs
 from afina import parts, plugins
 from afina.border import Portal
-from afina.contracts import Answerer, Checker, Embedder, Engine, EngineCard, Gather, Place, Retriever
-from afina.domain.artefact import Recipe, Stage
+from afina.contracts import Answerer, Checker, Classifier, Embedder, Engine, EngineCard, Gather, Place, Retriever
+from afina.domain.artefact import Kind, Recipe, Stage
 from afina.domain.ask import Scope
 from afina.domain.document import digest
 from afina.domain.progress import Tell, silent
 from afina.engines._attached import AttachedEngine
 from afina.errors import ConfigError, NotFound
+from afina.heads import linear
 from afina.knowledge.cite import cite
 from afina.mechanisms.admission import check_base, check_certificate
 from afina.mechanisms.answer import answer_with
@@ -73,6 +74,7 @@ class Workspace:
         self._embedders = dict(embedders)
         self._retrievers: dict[str, Retriever] = {}
         self._gathers: dict[str, Gather] = {}
+        self._heads: dict[str, Classifier] = {}
         self._checker: Checker | None = None
         self._portal: Portal | None = None
 
@@ -129,19 +131,35 @@ class Workspace:
         """The stored sets of examples."""
         return Examples(self.store)
 
-    def retriever(self, collection: str = DOCS) -> Retriever:
-        """Search over a collection; its index is built when first searched."""
+    def retriever(self, collection: str = DOCS, *, options: Mapping[str, Any] | None = None) -> Retriever:
+        """Search over a collection; its index is built when first searched.
+
+        options: of its retriever, in place of those of afina.toml. Raises ConfigError for one that it does not have.
+        """
         used = self.config.collection(collection).retriever
+        key = digest(collection, json.dumps(dict(options or {}), sort_keys=True))
         with self._lock:
-            if collection not in self._retrievers:
-                self._retrievers[collection] = plugins.load("knowledge.retrievers", used.use).build(
-                    parts.retriever_options(self.config, collection),
+            if key not in self._retrievers:
+                self._retrievers[key] = plugins.load("knowledge.retrievers", used.use).build(
+                    parts.retriever_options(self.config, collection, options),
                     passages=self.passages,
                     embedder=self.embedder(collection),
                     folder=self.root / INDEXES,
                     collection=collection,
                 )
-            return self._retrievers[collection]
+            return self._retrievers[key]
+
+    def head(self, name: str) -> Classifier:
+        """A fitted classifier by name or digest, its files checked when first read.
+
+        Raises: NotFound, BrokenArtefact.
+        """
+        found = artefacts.find(self.store, self.scope, "head", name)
+        with self._lock:
+            if found.digest not in self._heads:
+                artefacts.verify(self.root, found)
+                self._heads[found.digest] = linear.load(artefacts.folder_of(self.root, found))
+            return self._heads[found.digest]
 
     def place(self, engine: str | None = None, *, tell: Tell = silent) -> Place:
         """Where the files of an engine's model are; see store/places.py."""
@@ -186,14 +204,19 @@ class Workspace:
 
     def known(self) -> parts.Known:
         """All names that a recipe may use."""
-        adapters = artefacts.all_of(self.store, self.scope, "adapter")
         return {
             "engine": self.config.engine_names,
-            "adapter": [part for name, adapter in adapters for part in (name, adapter.digest)],
+            "adapter": self._called("adapter"),
+            "head": self._called("head"),
             "recipe": [*self.model_names(), *self.config.engine_names],
             "collection": sorted({DOCS, *self.config.collections, *self.passages.names(self.scope)}),
             "examples": self.demonstrations.names(self.scope),
         }
+
+    def _called(self, kind: Kind) -> list[str]:
+        """Names and digests of the artefacts of a kind."""
+        found = artefacts.all_of(self.store, self.scope, kind)
+        return [part for name, artefact in found for part in (name, artefact.digest)]
 
     def answerer(self, recipe: Recipe | str, *, shared: Shared | None = None) -> Answerer:
         """What answers as a recipe says; all names in it are checked first. shared: runs what recipes have in common

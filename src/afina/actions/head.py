@@ -72,6 +72,6 @@ def _embedded(ws: Workspace, texts: Sequence[str], tell: Tell) -> NDArray[np.flo
 def _kept(ws: Workspace, fitted: Head, name: str, about: Mapping[str, Any]) -> Artefact:
     notes = {key: value for key, value in fitted.notes.items() if key != "format"}
     meta = {"method": METHOD, **notes, **about}
-    with tempfile.TemporaryDirectory(dir=ws.root / "cache") as made:
+    with tempfile.TemporaryDirectory() as made:
         linear.save(fitted, Path(made))
         return artefacts.put(ws.store, ws.root, ws.scope, kind="head", name=name, folder=Path(made), meta=meta)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from afina.domain.document import digest
 
-Kind = Literal["base", "serving", "adapter", "embedder", "report"]
+Kind = Literal["base", "serving", "adapter", "head", "embedder", "report"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class Artefact:
 
     base: the files that tuning and the reference read (weights, tokenizer, config); its digest is what adapters
     name. serving: files made from a base for one engine (meta: base, engine). adapter: PEFT format (meta: base,
-    method, data).
+    method, data). head: a classifier on an embedder's vectors (meta: embedder, labels, rows).
 
     files: relative path -> sha256 of its bytes.
     meta: what it was made from and how (base, method, data, parent digests); kept in the store.
