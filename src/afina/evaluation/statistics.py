@@ -37,12 +37,12 @@ def interval(
     itself, of the real values, always lies inside.
     """
     table = values.reshape(len(values), -1).astype(np.float64)
-    sums, counts = _by_group(table, groups)
+    sums, counts = by_group(table, groups)
     means = table.mean(axis=0)
-    widened = _widening(counts)
+    widened = widening(counts)
     sums = np.vstack([sums, np.full((1, table.shape[1]), bounds[0]), np.full((1, table.shape[1]), bounds[1])])
     counts = np.concatenate([counts, [1.0, 1.0]])
-    drawn = _draws(len(counts), resamples, seed)
+    drawn = draws(len(counts), resamples, seed)
     totals = drawn @ counts
     centre = sums.sum(axis=0) / counts.sum()
     low, high = np.empty_like(means), np.empty_like(means)
@@ -56,20 +56,21 @@ def interval(
     return low, high
 
 
-def _by_group(table: Floats, groups: NDArray[np.int64]) -> tuple[Floats, Floats]:
+def by_group(table: Floats, groups: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """(groups, columns) sums and (groups,) numbers of cases."""
     size = int(groups.max()) + 1
     sums = np.zeros((size, table.shape[1]))
     np.add.at(sums, groups, table)
     return sums, np.bincount(groups, minlength=size).astype(np.float64)
 
 
-def _draws(groups: int, resamples: int, seed: int) -> Floats:
+def draws(groups: int, resamples: int, seed: int) -> Floats:
     """(resamples, groups): how often each group is drawn."""
     random = np.random.default_rng(seed)
     return random.multinomial(groups, np.full(groups, 1 / groups), size=resamples).astype(np.float64)
 
 
-def _widening(counts: Floats) -> float:
+def widening(counts: Floats) -> float:
     """How much the percentile interval must be stretched; unequal groups count as fewer (Kish's effective number)."""
     effective = max(float(counts.sum() ** 2 / (counts**2).sum()), 2.0)
     return t_point(effective - 1) / Z * math.sqrt(effective / (effective - 1))
@@ -108,7 +109,7 @@ def permutation(differences: Floats, groups: NDArray[np.int64], *, seed: int = 0
 
     Every swap is tried up to 14 groups that differ; else `flips` random ones, and p = (k + 1) / (flips + 1).
     """
-    sums, _ = _by_group(differences.reshape(-1, 1).astype(np.float64), groups)
+    sums, _ = by_group(differences.reshape(-1, 1).astype(np.float64), groups)
     sums = sums[sums != 0]
     if not len(sums):
         return 1.0
