@@ -15,6 +15,7 @@ VERBS: dict[str, str] = {
     "rollback": "Let what answered under a name before its last promotion answer again",
     "search": "Search a collection: the passages found, with both scores, heading and page",
     "serve": "Serve the workspace to OpenAI clients, until Ctrl-C",
+    "studies": "List the studies of the workspace, show one again, in any form, or remove it",
     "tune": "Tune the model on examples; the result answers under its name once it is certified",
     "verify": "Check that an engine serves a model as its saved files say; exits 1 if it does not",
 }

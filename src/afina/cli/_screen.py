@@ -166,7 +166,7 @@ def _draw(columns: Sequence[str], cells: Sequence[Sequence[str]], title: str) ->
 def _numeric(width: int, cells: Sequence[Sequence[str]]) -> list[bool]:
     """Which columns hold nothing but numbers (with a sign, a unit sign, or an interval) and blanks."""
     return [
-        any(row[i] for row in cells) and all(not row[i] or row[i].strip()[:1] in "0123456789+-−.$€" for row in cells)
+        any(row[i] for row in cells) and all(not row[i] or row[i].strip()[:1] in "0123456789+-−–<.$€" for row in cells)
         for i in range(width)
     ]
 

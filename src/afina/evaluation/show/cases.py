@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from afina.domain.report import ArmResult, CaseResult, Report, Row
-from afina.evaluation.show.tables import metric_meaning, metric_name
 from afina.evaluation.show.words import Words
 
 SIGNS = {"+": "✓", "-": "✗", "?": "–", "!": "⚠"}
@@ -119,4 +118,4 @@ def _row(label: str, row: Row, w: Words, places: Mapping[str, int]) -> RowView:
 def _verdict(name: str, row: Row, w: Words) -> Verdict:
     value = row.scores.get(name)
     shown = w["none"] if value is None else w.plain(round(value, 3))
-    return Verdict(metric_name(name, w), metric_meaning(name, w), shown, row.whys.get(name, ""))
+    return Verdict(w.metric(name), w.meaning(name), shown, row.whys.get(name, ""))

@@ -12,12 +12,12 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from afina.domain.report import ArmResult, Report
+from afina.domain.report import Report
 from afina.evaluation.show.cases import views
 from afina.evaluation.show.forest import added, forest, qualities
 from afina.evaluation.show.plot import Costing, Plot, plot
 from afina.evaluation.show.sentences import sections
-from afina.evaluation.show.tables import metric_name, size, tables, unit_of
+from afina.evaluation.show.tables import size, tables, unit_of
 from afina.evaluation.show.words import Words, words
 
 WIDE, NARROW = (760.0, 380.0), (340.0, 300.0)
@@ -47,7 +47,7 @@ def page(report: Report, *, lang: str = "en") -> str:
     return content.get_template("report").render(
         r=report, w=w, lang=lang, tables=tables(report, lang), size=size(report, w),
         said={s.key: s for s in sections(report, lang)}, cases=views(report, w, places),
-        metric=metric_name(report.primary, w), what=what, setting=setting,
+        metric=w.metric(report.primary),
         forests=_pair(lambda x, _: forest(qualities(report, w), width=x, w=w)),
         effects=_pair(lambda x, _: forest(added(report, w), width=x, w=w)),
         plots=_pair(lambda x, y: _by_price(report, w, x, y)), small=_small(report, w),
@@ -62,15 +62,6 @@ def visible(text: Any) -> str:
         c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Zl", "Zp") else f"\\u{ord(c):04x}"
         for c in str(text)
     )
-
-
-def what(arm: ArmResult, w: Words) -> str:
-    """What an arm is, in the page's language where it is one of ours."""
-    return w.get(f"arm.{arm.name}", arm.what)
-
-
-def setting(name: str, w: Words) -> str:
-    return w.get(f"setting.{name}", name.replace("_", " "))
 
 
 def _pair(draw: Any) -> list[Any]:

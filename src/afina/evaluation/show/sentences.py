@@ -37,7 +37,7 @@ def sections(report: Report, lang: str = "en") -> tuple[Section, ...]:
                            rule(report.recommendation.delta, w)),
         "findings": findings(report.against_base, lang=lang),
         "effects": tuple(effect(e, w) for e in report.effects),
-        "savings": savings(report.savings, report.recommendation.delta, w),
+        "savings": savings(report.savings, report.arms, report.recommendation.delta, w),
         "unfinished": (*(stopped(s, w) for s in report.stopped), *(left_out(s, w) for s in report.skipped)),
         "trust": trust(report, w),
     }  # fmt: skip
@@ -77,7 +77,7 @@ def _prices(arm: ArmResult, best: ArmResult, w: Words) -> str:
     if arm.cost.per_answer is None or best.cost.per_answer is None:
         return ""
     return w.say(
-        "advice.price", price=w.figure(arm.cost.per_answer), unit=w[f"unit.{arm.cost.unit}"], best=best.name,
+        "advice.price", price=w.figure(arm.cost.per_answer), unit=w.unit(arm.cost.unit), best=best.name,
         best_price=w.figure(best.cost.per_answer),
     )  # fmt: skip
 
@@ -138,14 +138,20 @@ def effect(found: Effect, w: Words) -> str:
     return said if found.low > 0 or found.high < 0 else w.say("effect.unclear", sentence=said)
 
 
-def savings(found: Sequence[Saving], delta: float, w: Words) -> tuple[str, ...]:
-    return tuple(line for one in found for line in ((diet(one, delta, w), breaks_even(one, w)) if one.diet else
-                                                    (breaks_even(one, w),)))  # fmt: skip
+def savings(found: Sequence[Saving], arms: Sequence[ArmResult], delta: float, w: Words) -> tuple[str, ...]:
+    """Prompt diets first. That something pays is said with both qualities: what is cheaper may be worse."""
+    share = {a.name: "?" if a.quality.value is None else w.points(a.quality.value) for a in arms}
+    paid = {
+        w.say("saving.quality", sentence=breaks_even(s, w), mine=share.get(s.arm, "?"), other=s.instead_of,
+              theirs=share.get(s.instead_of, "?")): None
+        for s in found
+    }  # fmt: skip
+    return (*(diet(s, delta, w) for s in found if s.diet), *paid)
 
 
 def breaks_even(saving: Saving, w: Words) -> str:
     """'tuned pays for itself after 1,700 calls ...'; or that it never does."""
-    names = {"arm": saving.arm, "other": saving.instead_of, "unit": w.get(f"unit.{saving.unit}", saving.unit)}
+    names = {"arm": saving.arm, "other": saving.instead_of, "unit": w.unit(saving.unit)}
     if saving.cost is None:
         return w.say("saving.never_unknown", **names)
     if saving.calls is None:
@@ -156,21 +162,22 @@ def breaks_even(saving: Saving, w: Words) -> str:
 
 def diet(saving: Saving, delta: float, w: Words) -> str:
     """'Prompt diet: tuned in place of examples saves 412 tokens, 0.31 s ... per call at equal quality'."""
-    parts = [w.say("saving.tokens", value=w.whole(saving.tokens))]
-    if saving.seconds is not None:
-        parts.append(w.say("saving.seconds", value=w.figure(saving.seconds)))
-    if saving.cost is not None and saving.unit not in ("tokens", "seconds"):
-        unit = w.get(f"unit.{saving.unit}", saving.unit)
-        parts.append(w.say("saving.cost", value=w.figure(saving.cost), unit=unit))
-    return w.say("saving.diet", arm=saving.arm, other=saving.instead_of, parts=w.names(parts), delta=w.points(delta))
+    values: dict[str, float | None] = {"tokens": saving.tokens, "seconds": saving.seconds}
+    if saving.unit not in values:
+        values["cost"] = saving.cost
+    parts = [(v, w.say(f"saving.{k}", value=w.whole(abs(v)) if k == "tokens" else w.figure(abs(v)),
+                       unit=w.unit(saving.unit))) for k, v in values.items() if v is not None]  # fmt: skip
+    saved, lost = [text for v, text in parts if v >= 0], [text for v, text in parts if v < 0]
+    said = w.say("saving.diet", arm=saving.arm, other=saving.instead_of, parts=w.names(saved), delta=w.points(delta))
+    return w.say("saving.diet_but", sentence=said, parts=w.names(lost)) if lost else said
 
 
 def trust(report: Report, w: Words) -> tuple[str, ...]:
-    """How far the figures carry: power, seeds, judges, overlap, and what energy rests on."""
+    """How far the figures carry: power, seeds, judges, overlap."""
     power = () if report.told_from is None else (w.say("trust.power", points=w.points(report.told_from)),)
     seeds = tuple(_seeds(a, w) for a in report.arms if a.spread is not None)
     judges = tuple(judged(j, w) for j in report.judges)
-    return (*power, *seeds, *judges, *_overlap(report, w), *energy(report.arms, report.settings, w))
+    return (*power, *seeds, *judges, *_overlap(report, w))
 
 
 def _seeds(arm: ArmResult, w: Words) -> str:

@@ -59,18 +59,10 @@ def size(report: Report, w: Words) -> str:
     return w.say(key, **{name: w.whole(count) for name, count in counts.items()})
 
 
-def metric_name(name: str, w: Words) -> str:
-    return w.get(f"metric.{name}.short", name)
-
-
-def metric_meaning(name: str, w: Words) -> str:
-    return w.get(f"metric.{name}.meaning", name)
-
-
 def quality(report: Report, w: Words) -> Table:
     base = {c.arm: c for c in report.against_base}
     best = {c.arm: c for c in report.against_best}
-    name, meaning = metric_name(report.primary, w), metric_meaning(report.primary, w)
+    name, meaning = w.metric(report.primary), w.meaning(report.primary)
     right = w.get(f"right.{report.task}", meaning)
     return _table(
         w["table.quality"], w.say("table.quality_note", size=size(report, w), right=right).strip(), report, w,
@@ -85,7 +77,7 @@ def quality(report: Report, w: Words) -> Table:
 
 
 def answers(report: Report, w: Words) -> Table:
-    columns = [Column(metric_name(f, w), metric_meaning(f, w), _figure(f, w)) for f in figures_of(report)]
+    columns = [Column(w.metric(f), w.meaning(f), _figure(f, w)) for f in figures_of(report)]
     note = "; ".join(f"{c.name}: {c.meaning}" for c in columns if c.meaning != c.name) + "."
     return _table(w["table.figures"], note, report, w, *columns)
 
@@ -126,8 +118,7 @@ def getting_there(report: Report, w: Words) -> Table:
 
 
 def unit_of(report: Report, w: Words) -> str:
-    unit = next((a.cost.unit for a in report.arms if a.cost.unit), "")
-    return w.get(f"unit.{unit}", unit)
+    return w.unit(next((a.cost.unit for a in report.arms if a.cost.unit), ""))
 
 
 def energy_per_right(arm: ArmResult) -> float | None:

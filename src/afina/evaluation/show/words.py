@@ -2,7 +2,7 @@
 
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -51,8 +51,36 @@ class Words:
         """A round number as short as it goes: 2, 2.5, 0.1."""
         return self._spelt(f"{value:,.6g}" if abs(value) < 1e6 else f"{value:,.0f}")
 
-    def names(self, names: tuple[str, ...] | list[str]) -> str:
+    def names(self, names: Sequence[str]) -> str:
         return self["join"].join(names)
+
+    def listed(self, names: Sequence[str]) -> str:
+        """'a, b and c'."""
+        *first, last = names
+        return f"{self.names(first)} {self['and']} {last}" if first else last
+
+    def metric(self, name: str) -> str:
+        """The short name of a figure; a scorer from outside goes by its own."""
+        return self.get(f"metric.{name}.short", name)
+
+    def meaning(self, name: str) -> str:
+        return self.get(f"metric.{name}.meaning", name)
+
+    def unit(self, name: str) -> str:
+        return self.get(f"unit.{name}", name)
+
+    def setting(self, name: str) -> str:
+        return self.get(f"setting.{name}", name.replace("_", " "))
+
+    def arm(self, name: str, task: str, otherwise: str) -> str:
+        """What an arm of ours is; a set of mechanisms is told by its parts."""
+        for key in (f"arm_of.{task}.{name}", f"arm.{name}"):
+            if key in self.texts:
+                return self[key]
+        parts = [f"part.{part}" for part in name.split("+")]
+        if all(part in self.texts for part in parts):
+            return self.say("arm.with", parts=self.listed([self[part] for part in parts]))
+        return self.get(f"arm.{otherwise}", otherwise)
 
     def _spelt(self, text: str) -> str:
         """Separators of this language; four digits in a row are left together where it groups by a space."""
