@@ -51,6 +51,8 @@ def case(*answers: str, lang: str = "en", **gold: Any) -> Case:
         ("arrival", "card_arrival", 0.0),
         ("", "card_arrival", 0.0),
         ("+", "+", 1.0),
+        ("A)", "a", 1.0),
+        ("C++", "C", 0.0),
     ],
 )
 def test_a_label_is_read_from_the_first_line(said: str, label: str, expected: float) -> None:

@@ -5,6 +5,7 @@ summary must state, `checks.max_words` its longest length; `answers` are known s
 cannot read the whole text refuses it, and a case that failed counts as wrong: that is what doing nothing is worth.
 """
 
+from afina.domain.artefact import Stage
 from afina.evaluation.task import Task
 
 TASK = Task(
@@ -18,4 +19,5 @@ TASK = Task(
     },
     max_tokens=256,
     arms=("base", "lead", "in_parts"),
+    controls={"lead": (Stage("shortened"),), "in_parts": (Stage("map_reduce"),)},
 )
