@@ -1,0 +1,1 @@
+"""The sections of known_orderings.py, and what they share."""
