@@ -140,6 +140,7 @@ def test_holm() -> None:
     assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([]) == []
+    assert holm([0.01, 0.04], of=6) == pytest.approx([0.06, 0.2])  # the rest of the family counts as 1
 
 
 def test_cases_needed() -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +39,9 @@ from afina.evaluation.task import Task
 
 BASE = "base"
 """The arm that does nothing; every study has it."""
+
+JUDGED = "judged"
+"""What a judge said of an arm's answer against that of doing nothing: 1 better, 0.5 equal, 0 worse."""
 
 MECHANISMS = ("prompt", "examples", "nearest", "knowledge", "tuned")
 """What may be on or off in an arm; names of arms are these, joined by +."""
@@ -113,7 +116,7 @@ def concluded(
     whole = [a for a in arms if a.name not in {s.arm for s in facts.stopped}]
     best = best_of(whole)
     against_base = _against(BASE, seen, facts) if BASE in seen.right else ()
-    against_best = _against(best.name, seen, facts)
+    against_best = _against(best.name, seen, facts, chosen=True)
     rates = facts.rates
     shown = {
         "watts_per_core": rates.watts_per_core, "grid_g_per_kwh": rates.grid_g_per_kwh,
@@ -122,13 +125,13 @@ def concluded(
     return Report(
         id=heading.id, name=heading.name, created=heading.created, engine=heading.engine,
         settings={**heading.settings, **shown}, task=facts.task.name, primary=facts.task.primary,
-        figures=facts.task.shown, cases=len(cases), groups=len({c.group or c.id for c in cases}),
+        figures=(*facts.task.shown, *((JUDGED,) if facts.judges else ())), cases=len(cases), groups=len({c.group or c.id for c in cases}),
         unanswerable=sum(not c.answerable for c in cases), arms=arms, against_base=against_base,
         against_best=against_best, recommendation=recommended(whole, against_best, delta=facts.delta),
         findings=findings(against_base), skipped=facts.skipped, stopped=facts.stopped,
         effects=_effects(seen, facts), front=_front(whole), savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts)),
         judges=facts.judges, told_from=_told_from(against_base, len(cases)), overlap=facts.overlap,
-        results=tuple(_case_result(case, entries, rows, facts.task.primary) for case in cases), texts=facts.texts,
+        results=tuple(_case_result(case, entries, rows, facts.task) for case in cases), texts=facts.texts,
     )  # fmt: skip
 
 
@@ -137,12 +140,13 @@ def evidence(entries: Sequence[Entry], cases: Sequence[Case], rows: Sequence[Row
     asked = in_order(cases)
     by_arm = {e.name: [r for r in rows if r.arm in e.rows] for e in entries}
     primary = facts.task.primary
-    right = {name: verdicts(mine, asked, primary, primary=True) for name, mine in by_arm.items()}
+    wrong = facts.task.failed_is_wrong
+    right = {name: verdicts(mine, asked, primary, primary=wrong) for name, mine in by_arm.items()}
     spreads: dict[str, Spread] = {}
     for entry in entries:
         if len(entry.rows) > 1:
             each = [[r for r in by_arm[entry.name] if r.arm == member] for member in entry.rows]
-            found = spread([verdicts(mine, asked, primary, primary=True) for mine in each])
+            found = spread([verdicts(mine, asked, primary, primary=wrong) for mine in each])
             spreads |= {entry.name: found} if found else {}
     early = frozenset(s.arm for s in facts.stopped if s.why == "dominated")
     return Evidence(asked, by_arm, right, spreads, early)
@@ -153,6 +157,7 @@ def _arm(entry: Entry, seen: Evidence, facts: Facts, *, cost: Cost) -> ArmResult
     failures = Counter(r.failed for r in rows if r.failed and r.turn == "quality")
     metrics = {scorer: _metric(scorer, entry, seen, facts) for scorer in (facts.task.primary, *facts.task.scorers)}
     metrics |= {figure: _whole(figure, entry, seen, facts) for figure in facts.task.setwise}
+    metrics |= {JUDGED: _judged(entry, seen, facts)} if facts.judges else {}
     return ArmResult(
         name=name, what=entry.what, recipe=entry.recipe, preparation=entry.preparation, cost=cost,
         quality=metrics[facts.task.primary], metrics=metrics, failures=dict(failures.most_common()),
@@ -162,9 +167,15 @@ def _arm(entry: Entry, seen: Evidence, facts: Facts, *, cost: Cost) -> ArmResult
 
 def _metric(scorer: str, entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
     primary = scorer == facts.task.primary
-    values = verdicts(seen.rows[entry.name], seen.cases, scorer, primary=primary)
+    values = verdicts(seen.rows[entry.name], seen.cases, scorer, primary=primary and facts.task.failed_is_wrong)
     spread = seen.spreads.get(entry.name) if primary else None
     return estimate(values, seen.groups, spread=spread, early=entry.name in seen.early, seed=facts.seed)
+
+
+def _judged(entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
+    """How often a judge preferred its answers to those of doing nothing; an answer held equal counts half."""
+    values = verdicts(seen.rows[entry.name], seen.cases, JUDGED, turn="judge")
+    return estimate(values, seen.groups, early=entry.name in seen.early, seed=facts.seed)
 
 
 def _whole(figure: str, entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
@@ -189,10 +200,11 @@ def _alone(arm: str, seen: Evidence) -> tuple[str, ...]:
     return tuple(case.id for case, yes in zip(seen.cases, mine, strict=True) if yes) if others else ()
 
 
-def _against(name: str, seen: Evidence, facts: Facts) -> tuple[Comparison, ...]:
+def _against(name: str, seen: Evidence, facts: Facts, *, chosen: bool = False) -> tuple[Comparison, ...]:
     found = compared(
-        name, seen.right, seen.groups, delta=facts.delta, spreads=seen.spreads, early=seen.early, seed=facts.seed
-    )
+        name, seen.right, seen.groups, delta=facts.delta, spreads=seen.spreads, early=seen.early, chosen=chosen,
+        seed=facts.seed,
+    )  # fmt: skip
     return tuple(found)
 
 
@@ -244,15 +256,25 @@ def _told_from(against_base: Sequence[Comparison], cases: int) -> float | None:
     return smallest_effect(cases, disagree, arms=len(against_base))
 
 
-def _case_result(case: Case, entries: Sequence[Entry], rows: Sequence[Row], primary: str) -> CaseResult:
-    mine = {r.arm: r for r in rows if r.case == case.id and r.turn == "quality"}
+def _case_result(case: Case, entries: Sequence[Entry], rows: Sequence[Row], task: Task) -> CaseResult:
+    judged = {r.arm: r for r in rows if r.case == case.id and r.turn == "judge"}
+    mine = {r.arm: _with_verdict(r, judged.get(r.arm)) for r in rows if r.case == case.id and r.turn == "quality"}
+    lost = 0.0 if task.failed_is_wrong else None
     right = {}
     for entry in entries:
-        values = [0.0 if r.failed else r.scores.get(primary) for m in entry.rows if (r := mine.get(m))]
+        values = [lost if r.failed else r.scores.get(task.primary) for m in entry.rows if (r := mine.get(m))]
         known = [v for v in values if v is not None]
         if values:
             right[entry.name] = sum(known) / len(known) if known else None
     return CaseResult(case.id, case.question, expected_of(case), case.lang, mine, right, case.group)
+
+
+def _with_verdict(row: Row, judged: Row | None) -> Row:
+    """A row with what a judge said of its answer among its scores."""
+    if judged is None:
+        return row
+    whys = {JUDGED: judged.failed} if judged.failed else judged.whys
+    return replace(row, scores={**row.scores, JUDGED: judged.scores.get(JUDGED)}, whys={**row.whys, **whys})
 
 
 def expected_of(case: Case) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.domain.example import Case
-from afina.domain.report import Comparison, Estimate, Row, Spread
+from afina.domain.report import Comparison, Estimate, Pass, Row, Spread
 from afina.evaluation.seeds import widened
 from afina.evaluation.sequences import anytime_p, confidence_sequence, group_units
 from afina.evaluation.statistics import (
@@ -25,7 +25,9 @@ from afina.evaluation.statistics import (
 Floats = NDArray[np.float64]
 
 
-def verdicts(rows: Sequence[Row], cases: Sequence[Case], scorer: str, *, primary: bool = False) -> Floats:
+def verdicts(
+    rows: Sequence[Row], cases: Sequence[Case], scorer: str, *, primary: bool = False, turn: Pass = "quality"
+) -> Floats:
     """One value a case, in the order of `cases`: the mean over an arm's seeds; NaN where there is no verdict.
 
     primary: an arm that failed on a case is wrong there (it did not answer); elsewhere that is no verdict.
@@ -33,7 +35,7 @@ def verdicts(rows: Sequence[Row], cases: Sequence[Case], scorer: str, *, primary
     by_case: dict[str, list[float]] = {}
     for row in rows:
         value = (0.0 if primary else None) if row.failed else row.scores.get(scorer)
-        if row.turn == "quality" and value is not None:
+        if row.turn == turn and value is not None:
             by_case.setdefault(row.case, []).append(value)
     return np.array([np.mean(by_case[c.id]) if c.id in by_case else np.nan for c in cases], dtype=np.float64)
 
@@ -85,12 +87,14 @@ def compared(
     delta: float,
     spreads: Mapping[str, Spread] | None = None,
     early: Collection[str] = (),
+    chosen: bool = False,
     seed: int = 0,
 ) -> list[Comparison]:
     """Every other arm less the arm `name`, p values corrected together, in the order of `values`.
 
     values: arm -> verdicts in the order in which cases were asked. spreads: of arms with several seeds. early: arms
-    that were stopped by what was seen of them.
+    that were stopped by what was seen of them. chosen: `name` was chosen for these values (the best of them), so every
+    pair of arms was in the running, and p values are corrected over all pairs.
     """
     others = [arm for arm in values if arm != name]
     plain = []
@@ -98,8 +102,9 @@ def compared(
         sequential = bool({arm, name} & set(early))
         pair = _pair(arm, name, values[arm] - values[name], groups, early=sequential, seed=seed)
         plain += [_with_seeds(pair, [s for a, s in (spreads or {}).items() if a in (arm, name)])] if pair else []
-    corrected = holm([p["p"] for p in plain])
-    return [_finished(pair, p, delta, arms=len(plain)) for pair, p in zip(plain, corrected, strict=True)]
+    family = len(plain) * (len(plain) + 1) // 2 if chosen else len(plain)
+    corrected = holm([p["p"] for p in plain], of=family)
+    return [_finished(pair, p, delta, arms=family) for pair, p in zip(plain, corrected, strict=True)]
 
 
 def _with_seeds(pair: dict[str, Any], spreads: Sequence[Spread]) -> dict[str, Any]:

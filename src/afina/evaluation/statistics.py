@@ -121,11 +121,15 @@ def permutation(differences: Floats, groups: NDArray[np.int64], *, seed: int = 0
     return (int((np.abs(signs @ sums) >= reached).sum()) + 1) / (flips + 1)
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """Holm's step-down corrected p values, in the order given (Holm 1979)."""
+def holm(ps: Sequence[float], *, of: int | None = None) -> list[float]:
+    """Holm's step-down corrected p values, in the order given (Holm 1979).
+
+    of: the size of the family where these are only the smallest of it, or may be; the others count as 1.
+    """
+    family = max(of or 0, len(ps))
     corrected, highest = [0.0] * len(ps), 0.0
     for rank, place in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[place]))
+        highest = max(highest, min(1.0, (family - rank) * ps[place]))
         corrected[place] = highest
     return corrected
 
