@@ -13,7 +13,7 @@ TASKS: list[Task] = [plugins.load("evaluation.tasks", name).TASK for name in plu
 
 
 def test_every_task_of_the_plan_is_there() -> None:
-    assert {t.name for t in TASKS} == {"answer", "classify", "search", "extract", "write", "summarise"}
+    assert {t.name for t in TASKS} >= {"answer", "classify", "search", "extract", "write", "summarise"}
     assert {t.name for t in TASKS} == set(plugins.known("evaluation.tasks"))
 
 

@@ -4,20 +4,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import pytest
 
 from afina import plugins
-from afina.contracts import Answerer, Control, Embedder, Gather, Retriever
+from afina.contracts import Answerer, Classifier, Control, Embedder, Gather, Retriever
 from afina.domain.answer import Finish, Logprobs, Text, TokenLogprob, collected
 from afina.domain.artefact import Stage
 from afina.domain.ask import Scope, ask_of
+from afina.domain.document import Found
 from afina.domain.example import Example
 from afina.domain.message import Message
 from afina.errors import NotFound
+from afina.heads.linear import Head
 from afina.parts import control_of, gather_of
 from afina.testing.control_suite import ControlConformance, ScriptedAnswerer, echoed
 from afina.testing.engine_suite import run
-from afina.testing.fakes import ListDemonstrations, ListPassages, WordEmbedder, WordRetriever, document_of
+from afina.testing.fakes import ListDemonstrations, ListPassages, WordEmbedder, WordRetriever, document_of, passage_of
 from afina.testing.gather_suite import GatherConformance
 
 
@@ -53,8 +56,13 @@ class Shelf:
     scope: Scope = field(default_factory=Scope)
     demonstrations: ListDemonstrations = field(default_factory=lambda: ListDemonstrations({"python": EXAMPLES}))
 
-    def retriever(self, collection: str) -> Retriever:
+    def retriever(self, collection: str, *, options: Mapping[str, Any] | None = None) -> Retriever:
         return WordRetriever(self.stored, collection)
+
+    def head(self, name: str) -> Classifier:
+        if name != "unsure":
+            raise NotFound(name)
+        return Head(("yes", "no"), np.zeros((2, 256), np.float32), np.zeros(2, np.float32))
 
     def embedder(self) -> Embedder:
         return WordEmbedder()
@@ -140,6 +148,46 @@ class TestRoutedToTheLarge(ControlConformance):
         return draft_refused
 
 
+def controlling(use: str, shelf: Shelf | None = None, **options: Any) -> Control:
+    return control_of(Stage(use, options), shelf or Shelf(), where="here")
+
+
+class TestHeadThatIsNotSure(ControlConformance):
+    @pytest.fixture
+    def control(self) -> Control:
+        return controlling("head", head="unsure", min_confidence=0.9)
+
+
+class TestShortened(ControlConformance):
+    @pytest.fixture
+    def control(self) -> Control:
+        return controlling("shortened")
+
+
+class TestMapReduce(ControlConformance):
+    @pytest.fixture
+    def control(self) -> Control:
+        return controlling("map_reduce")
+
+
+class Mirror:
+    """A search that finds one document for everything, called as the query."""
+
+    def search(self, scope: Scope, query: str, *, top_k: int, where: Mapping[str, str] | None = None) -> list[Found]:
+        return [Found(passage_of(document_of(query, query)), 1.0)]
+
+
+class MirrorShelf(Shelf):
+    def retriever(self, collection: str, *, options: Mapping[str, Any] | None = None) -> Retriever:
+        return Mirror()
+
+
+class TestSearch(ControlConformance):
+    @pytest.fixture
+    def control(self) -> Control:
+        return controlling("search", MirrorShelf(), top_k=3)
+
+
 @pytest.mark.parametrize(("control", "chosen"), [(draft_judged, "small"), (draft_refused, "large")])
 def test_both_ways_of_routing_are_met(control: Control, chosen: str) -> None:
     answer = run(collected(control(ScriptedAnswerer())(ask_of("?"))))
@@ -149,4 +197,4 @@ def test_both_ways_of_routing_are_met(control: Control, chosen: str) -> None:
 
 def test_no_mechanism_is_left_out() -> None:
     assert plugins.known("mechanisms.gather") == ["background", "examples", "knowledge", "prompt"]
-    assert plugins.known("mechanisms.control") == ["routed"]
+    assert {"head", "map_reduce", "routed", "search", "shortened"} <= set(plugins.known("mechanisms.control"))

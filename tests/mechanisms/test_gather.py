@@ -1,6 +1,6 @@
 """Gather mechanisms: what each adds, and that none writes or forgets what is already there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from afina.contracts import Answerer, Embedder, Retriever
+from afina.contracts import Answerer, Classifier, Embedder, Retriever
 from afina.domain.ask import Ask, Scope, ask_of
 from afina.domain.document import Found, Passage
 from afina.domain.example import Example
@@ -63,8 +63,11 @@ class Shelf:
     lines: Lines = field(default_factory=Lines)
     demonstrations: Sets = field(default_factory=Sets)
 
-    def retriever(self, collection: str) -> Retriever:
+    def retriever(self, collection: str, *, options: Mapping[str, Any] | None = None) -> Retriever:
         return self.lines
+
+    def head(self, name: str) -> Classifier:
+        raise NotFound(name)
 
     def embedder(self) -> Embedder:
         return Letters()

@@ -51,6 +51,11 @@ def split(document: Document, *, count: Count, options: Options | None = None) -
     return passages
 
 
+def spans(text: str, *, count: Count, most: int) -> list[Span]:
+    """(start, end) of parts of a text of at most `most` tokens, at paragraphs, sentences or words; see above."""
+    return list(_pieces(text, Section(0, len(text), ""), count, most))
+
+
 def searched(passage: Passage) -> str:
     """What both searches read of a passage: its headings, then its text."""
     return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
