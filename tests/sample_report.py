@@ -27,6 +27,7 @@ from afina.domain.report import (
 )
 
 SHARES = {"base": 0.12, "prompt": 0.15, "examples": 0.3, "knowledge": 0.43, "tuned": 0.24, "tuned+knowledge": 0.61}
+MANY = {**SHARES, "nearest": 0.4, "large": 0.7}
 CPU_S = {"base": 0.41, "prompt": 0.52, "examples": 1.9, "knowledge": 2.2, "tuned": 0.43, "tuned+knowledge": 2.3}
 SEEDS = ("tuned#0", "tuned#1", "tuned#2")
 EARLY = "prompt"

@@ -18,10 +18,9 @@ from afina.evaluation.show.plot import LINE, Plot, plot
 from afina.evaluation.show.sentences import sections
 from afina.evaluation.show.tables import tables
 from afina.evaluation.show.words import words
-from sample_report import EARLY, SHARES, report
+from sample_report import EARLY, MANY, report
 
 EVIL = "</script><script>alert(1)</script><!--<img src=x onerror=alert(2)>\u202e\u2028{{ 7 * 7 }}"
-MANY = {**SHARES, "nearest": 0.4, "large": 0.7}
 
 
 def poisoned() -> Report:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from afina.domain.report import ArmResult, CaseResult, Report, Row
+from afina.evaluation.show.tables import FALSE_ANSWERS
 from afina.evaluation.show.words import Words
 
 SIGNS = {"+": "✓", "-": "✗", "?": "–", "!": "⚠"}
@@ -16,7 +17,6 @@ HEADING = 280
 @dataclass(frozen=True, slots=True)
 class Verdict:
     name: str
-    meaning: str
     value: str
     why: str
 
@@ -117,5 +117,6 @@ def _row(label: str, row: Row, w: Words, places: Mapping[str, int]) -> RowView:
 
 def _verdict(name: str, row: Row, w: Words) -> Verdict:
     value = row.scores.get(name)
+    value = 1 - value if name == FALSE_ANSWERS and value is not None else value
     shown = w["none"] if value is None else w.plain(round(value, 3))
-    return Verdict(w.metric(name), w.meaning(name), shown, row.whys.get(name, ""))
+    return Verdict(w.metric(name), shown, row.whys.get(name, ""))

@@ -79,7 +79,7 @@ def forest(items: Sequence[Item], *, width: float, w: Words) -> Forest | None:
         return None
     beside = width >= NARROW
     step = 26.0 if beside else 38.0
-    names = min(220.0, LETTER * max(len(i.name) for i in items) + 12) if beside else 6.0
+    names = min(220.0, LETTER * max(len(i.name) for i in items) + 12) if beside else 14.0
     left, right = names, width - 52
     low, high, every = _scale(items)
     bottom = step * len(items) + 8
