@@ -92,36 +92,38 @@ class Hybrid:
         allowed = index.rows_where(where) if where else None
         if not len(index.ids) or (allowed is not None and not len(allowed)):
             return []
-        lexical = index.lexical.scores(query)
-        dense = index.vectors @ self._embedder.embed([query], kind="query")[0]
+        fusion = self._options.fusion
+        lexical = index.lexical.scores(query) if fusion != "dense" else None
+        dense = index.vectors @ self._embedder.embed([query], kind="query")[0] if fusion != "lexical" else None
         rows, scores = self._ranked(lexical, dense, weight, top_k, allowed=allowed)
         passages = self._passages.some(scope, self._collection, index.named(rows))
         if len(passages) < len(rows):
             return None
-        both = self._options.fusion in ("convex", "reciprocal")
         return [
             Found(
                 passage,
                 float(score),
-                lexical=float(lexical[row]) if both or self._options.fusion == "lexical" else None,
-                dense=float(dense[row]) if both or self._options.fusion == "dense" else None,
+                lexical=None if lexical is None else float(lexical[row]),
+                dense=None if dense is None else float(dense[row]),
             )
             for passage, row, score in zip(passages, rows.tolist(), scores, strict=True)
         ]
 
     def _ranked(
         self,
-        lexical: NDArray[np.float32],
-        dense: NDArray[np.float32],
+        lexical: NDArray[np.float32] | None,
+        dense: NDArray[np.float32] | None,
         weight: Weight,
         top_k: int,
         *,
         allowed: NDArray[np.int64] | None,
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """(rows, their scores), best first."""
-        if self._options.fusion in ("lexical", "dense"):
-            alone = lexical if self._options.fusion == "lexical" else dense
+        """(rows, their scores), best first; words alone find nothing where no word is shared."""
+        if lexical is None or dense is None:
+            alone = dense if lexical is None else lexical
+            assert alone is not None, "a search looks at words, or at meaning, or at both"
             rows = best_rows(alone, top_k, allowed)
+            rows = rows[alone[rows] > 0] if dense is None else rows
             return rows, alone[rows]
         among = candidates(lexical, dense, max(self._options.depth, top_k), allowed)
         if self._options.fusion == "convex":
