@@ -45,7 +45,8 @@ class Stock:
     def plain(self) -> Recipe:
         """What every arm has: the form of the answer and its longest length."""
         gather = (Stage("prompt", {"instructions": self.form}),) if self.form else ()
-        return Recipe("", self.engine, gather=gather, sampling={"max_tokens": self.task.max_tokens})
+        sampling = {"max_tokens": self.task.max_tokens}
+        return Recipe("", self.engine, gather=gather, control=self.task.control, sampling=sampling)
 
 
 def wanted(design: Design, task: Task) -> tuple[str, ...]:
@@ -118,6 +119,14 @@ def built(name: str, stock: Stock, *, seed: int = 0) -> Recipe:
     adapter = stock.tuned[seed].digest if "tuned" in parts else None
     engine = stock.large if LARGE in parts and stock.large else stock.engine
     return replace(stock.plain, name=name, engine=engine, adapter=adapter, gather=tuple(gather))
+
+
+def surrounded(recipe: Recipe, task: Task) -> Recipe:
+    """A recipe with the stages that stand around every arm of a task, unless it has one of them itself."""
+    if not task.control or {s.use for s in recipe.control} & {s.use for s in task.control}:
+        return recipe
+    sampling = {"max_tokens": task.max_tokens, **recipe.sampling}
+    return replace(recipe, control=(*recipe.control, *task.control), sampling=sampling)
 
 
 def seeds_of(name: str, stock: Stock) -> Sequence[int]:

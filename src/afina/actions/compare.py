@@ -10,6 +10,7 @@ from afina import plugins
 from afina.actions import _arms as arms_of
 from afina.actions._building import Builder, Ready, stock_of
 from afina.actions._design import Design
+from afina.actions._judging import judge_of, verdicts
 from afina.actions.load import load
 from afina.actions.studies import cases_as_json, design_as_json, entry_as_json, rates_of, report_of
 from afina.contracts import Scorer
@@ -67,6 +68,7 @@ def compare(
     names = arms_of.wanted(design, stock.task)
     for engine in dict.fromkeys((stock.engine, stock.large or stock.engine)):
         load(ws, ws.config.model_of(engine), tell=tell)
+    judge = judge_of(ws, design, tell=tell)
     study_id = _id(ws, stock, cases, design)
     if again:
         studies.forget(ws.store, ws.scope, study_id)
@@ -77,7 +79,12 @@ def compare(
         _describe(ws, study_id, ready)
         deciding = replace(setting, decide=_deciding(ws, ready, cases, design, stock.task))
         measured = _measured(ws, ready, cases, deciding, study_id)
-    studies.describe(ws.store, ws.scope, study_id, {"stopped": [asdict(s) for s in measured.stopped]})
+        told = verdicts(
+            ws, judge, cases, study_id=study_id, setting=setting, measured=measured, ready=ready, design=design,
+            primary=stock.task.primary,
+        )  # fmt: skip
+    found = {"stopped": [asdict(s) for s in (*measured.stopped, *told.stopped)]}
+    studies.describe(ws.store, ws.scope, study_id, {**found, "judges": [asdict(j) for j in told.agreements]})
     report = report_of(ws, study_id)
     studies.describe(ws.store, ws.scope, study_id, {"recommended": report.recommendation.arm})
     for path in out:
@@ -124,7 +131,7 @@ def _describe(ws: Workspace, study_id: str, ready: Ready) -> None:
 def _measured(ws: Workspace, ready: Ready, cases: Sequence[Case], setting: Setting, study_id: str) -> Measured:
     """Both passes; each block is stored as it is finished, and what was stored is not measured again."""
     keeping = replace(setting, keep=lambda rows, texts: studies.keep(ws.store, ws.scope, study_id, rows, texts))
-    finished = studies.rows_of(ws.store, ws.scope, study_id)
+    finished = [row for row in studies.rows_of(ws.store, ws.scope, study_id) if row.turn != "judge"]
     shared = Shared()
     arms = [_arm(ws, row, ready.recipes[row], entry.name, shared) for entry in ready.entries for row in entry.rows]
     return ws.portal.run(study(arms, cases, keeping, finished=finished))
@@ -147,10 +154,10 @@ def _deciding(
     entries = ready.entries
 
     def decide(done: Sequence[Case], rows: Sequence[Row]) -> Sequence[Stopped]:
-        seen = evidence(entries, done, rows, facts)
+        seen = evidence(entries, cases, rows, facts)  # all cases: a group that is asked in part must be known as such
         worse = dominated(seen.right, seen.groups, delta=design.delta, protected=(BASE,)) if design.early else {}
         found = [Stopped(arm, "dominated", d.after_cases, d.against, d.low, d.high) for arm, d in worse.items()]
-        last = {row.arm for row in rows if row.case == done[-1].id}
+        last = {row.arm for row in rows if row.turn == "quality" and row.case == done[-1].id}
         left = {
             e.name: (len(cases) - len(done)) * len(e.rows) for e in entries if e.rows[0] in last and e.name not in worse
         }
@@ -181,7 +188,7 @@ def _id(ws: Workspace, stock: arms_of.Stock, cases: Sequence[Case], design: Desi
         json.dumps(stock.task.prompts, sort_keys=True), str(stock.task.max_tokens),
         ws.config.citations.model_dump_json(), collection.model_dump_json() if collection else "",
         f"{stock.knowledge} {generation}", *(a.digest for a in stock.tuned), *(e.id for e in shown),
-        *(ws.recipe(name).digest for name in design.recipes),
+        *(ws.recipe(name).digest for name in (*design.recipes, *([design.judge] if design.judge else []))),
         *(json.dumps(case, ensure_ascii=False, sort_keys=True) for case in cases_as_json(cases)),
     ]  # fmt: skip
     return f"study-{digest(*parts)[:16]}"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from afina.domain.answer import Used
 
-Pass = Literal["quality", "latency"]
+Pass = Literal["quality", "latency", "judge"]
 Verdict = Literal["cheapest", "best", "undecided"]
 
 
@@ -212,8 +212,9 @@ class Saving:
 class Agreement:
     """How far a judge can be trusted. Shares of `cases`; None where there was nothing to hold it against.
 
-    consistent: it said the same with the answers in the other order. agrees: with the labelled verdicts, where it and
-    they told the answers apart; kappa: the same beyond chance (Cohen 1960). no_verdict: cases it did not answer.
+    consistent: it said the same with the answers in the other order. agrees: with the labelled verdicts, where they
+    told the answers apart and it gave a verdict; 'equal' counts half, so that chance is 0.5. kappa: agreement beyond
+    chance on those cases (Cohen 1960). no_verdict: pairs that it was asked about and did not answer.
     """
 
     judge: str

@@ -1,7 +1,8 @@
 """Cases from a JSONL or CSV file, checked row by row, and their split by id.
 
 Whatever the task, `answers` are known right answers, whole: a phrase, a label, a JSON object, a text as it should be.
-What must be in a text, and the key facts of a summary, stand in `checks` (see checks.py).
+What must be in a text, and the key facts of a summary, stand in `checks` (see checks.py). A row with `better` and
+`worse`, two answers to its question, is a case for a judge: which of them stands first follows from its id by hash.
 """
 
 import json
@@ -11,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from afina.domain.document import content_id
-from afina.domain.example import Case, part_of
+from afina.domain.example import Case, part_of, share_of
+from afina.domain.pair import Pair, pair_text
 from afina.domain.table import is_table, table_rows
 from afina.errors import EmptyExamples, InvalidRow, NotFound, nearest
 from afina.evaluation import checks
@@ -20,15 +22,20 @@ ALIASES = {"text": "question", "label": "answer"}
 """Other names of fields: those of labelled rows."""
 
 GOLD = ("fields", "relevant", "checks")
-FIELDS = ("id", "question", "answers", "answer", "answerable", "document", "span", "group", "lang", *GOLD, *ALIASES)
+PAIR = ("better", "worse")
+FIELDS = (
+    "id", "question", "answers", "answer", "answerable", "document", "span", "group", "lang", *GOLD, *PAIR, "reference",
+    *ALIASES,
+)  # fmt: skip
 SHARES = {"validation": 0.2, "test": 0.8}
 
 
 def load_cases(path: Path) -> list[Case]:
     """The cases of a file, in order. A row has a question (or `text`), and what is known of a right answer: `answers`
     (a list), `answer` (a text) or `label`; `fields`, an object to extract; `relevant`, documents by grade (or a list of
-    them); `checks`. Nothing of it, or `answerable: false`, means that the documents do not answer it. A row without an
-    id gets one of its question. A CSV file has these as columns; lists and objects stand in its cells as JSON.
+    them); `checks`; `better` and `worse`, perhaps with a `reference`. Nothing of it, or `answerable: false`, means that
+    the documents do not answer it. A row without an id gets one of its question. A CSV file has these as columns; lists
+    and objects stand in its cells as JSON.
 
     Raises:
         NotFound: no such file.
@@ -40,7 +47,7 @@ def load_cases(path: Path) -> list[Case]:
     seen: dict[str, int] = {}
     cases = []
     for line, row in _rows(path):
-        case = _case(_named(row, line), line)
+        case = _case(_paired(_named(row, line), line), line)
         if case.id in seen:
             raise InvalidRow(f'"{case.id}" is the id of line {seen[case.id]} too', line=line, field="id")
         seen[case.id] = line
@@ -115,6 +122,24 @@ def _case(row: Mapping[str, Any], line: int) -> Case:
         id or content_id("case", question), question, answers,
         document=document, span=span, group=group, lang=lang, fields=fields, relevant=relevant, checks=checked,
     )  # fmt: skip
+
+
+def _paired(row: Mapping[str, Any], line: int) -> Mapping[str, Any]:
+    """A row with a better and a worse answer as a case for a judge, labelled by where the better one stands."""
+    if not {*PAIR, "reference"} & set(row):
+        return row
+    texts = {name: _text(row, name, line) for name in ("id", "question", *PAIR, "reference")}
+    for name in ("question", *PAIR):
+        if not texts[name].strip():
+            raise InvalidRow("a pair needs a question, a better and a worse answer", line=line, field=name)
+    known = next((name for name in ("answers", "answer", "answerable", *GOLD) if row.get(name) is not None), None)
+    if known:
+        raise InvalidRow(f"the row says what is right by better and worse; leave out {known}", line=line, field=known)
+    pair = Pair(texts["question"], texts["better"], texts["worse"], texts["reference"])
+    id = texts["id"] or content_id("case", pair_text(pair))
+    first = share_of(id, salt="position") < 0.5
+    question = pair_text(pair if first else pair.swapped)
+    return {**row, "id": id, "question": question, "answers": ["first" if first else "second"]}
 
 
 def _text(row: Mapping[str, Any], field: str, line: int) -> str:

@@ -125,11 +125,13 @@ def concluded(
     return Report(
         id=heading.id, name=heading.name, created=heading.created, engine=heading.engine,
         settings={**heading.settings, **shown}, task=facts.task.name, primary=facts.task.primary,
-        figures=(*facts.task.shown, *((JUDGED,) if facts.judges else ())), cases=len(cases), groups=len({c.group or c.id for c in cases}),
-        unanswerable=sum(not c.answerable for c in cases), arms=arms, against_base=against_base,
+        figures=(*facts.task.shown, *((JUDGED,) if facts.judges else ())), cases=len(cases),
+        groups=len({c.group or c.id for c in cases}), unanswerable=sum(not c.answerable for c in cases), arms=arms,
+        against_base=against_base,
         against_best=against_best, recommendation=recommended(whole, against_best, delta=facts.delta),
         findings=findings(against_base), skipped=facts.skipped, stopped=facts.stopped,
-        effects=_effects(seen, facts), front=_front(whole), savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts)),
+        effects=_effects(seen, facts), front=_front(whole),
+        savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts)),
         judges=facts.judges, told_from=_told_from(against_base, len(cases)), overlap=facts.overlap,
         results=tuple(_case_result(case, entries, rows, facts.task) for case in cases), texts=facts.texts,
     )  # fmt: skip

@@ -190,7 +190,7 @@ async def _block(
     told = [task.result() for task in tasks]
     peak = arm.peak_bytes()
     rows = [
-        replace(_charged(t.row, before, after, share=len(cases)), turn=turn, block=number, peak_bytes=peak)
+        replace(charged(t.row, before, after, share=len(cases)), turn=turn, block=number, peak_bytes=peak)
         for t in told
     ]
     texts = {name: text for t in told for name, text in t.texts.items()} if turn == "quality" else {}
@@ -199,7 +199,7 @@ async def _block(
     return {row.key: row for row in rows}
 
 
-def _charged(row: Row, before: Gauge, after: Gauge, *, share: int) -> Row:
+def charged(row: Row, before: Gauge, after: Gauge, *, share: int) -> Row:
     """A row with its share of what its block took."""
 
     def part(start: float | None, end: float | None) -> float | None:

@@ -40,7 +40,8 @@ class Task:
     filled in. max_tokens: the longest answer of any arm. arms: names of those that are built without being asked for,
     "base" (doing nothing) first. controls: arm -> the control stages that make it, for arms that are no set of gather
     mechanisms; COLLECTION and HEAD in their options are filled in. prompts: language -> instructions to choose among
-    on validation cases; case_of: how an example becomes one.
+    on validation cases; case_of: how an example becomes one. control: stages around every arm, recipes too.
+    failed_is_wrong: what failing on a case counts as; else it is no verdict.
     """
 
     name: str
@@ -54,6 +55,8 @@ class Task:
     arms: tuple[str, ...] = ("base",)
     controls: Mapping[str, tuple[Stage, ...]] = field(default_factory=dict)
     case_of: Callable[[Example, str], Case] = answer_case
+    control: tuple[Stage, ...] = ()
+    failed_is_wrong: bool = True
 
     def instruction(self, lang: str, *, labels: Sequence[str] = (), schema: Mapping[str, Any] | None = None) -> str:
         """The instruction on the form in a language (English, where it is not spoken)."""
