@@ -5,7 +5,7 @@ import re
 import time
 from dataclasses import replace
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import pytest
 
@@ -14,7 +14,7 @@ from afina.errors import BadRequest
 from afina.evaluation.show.cases import outcome, views
 from afina.evaluation.show.forest import added, forest, qualities
 from afina.evaluation.show.html import LONGEST_MESSAGE, page, visible
-from afina.evaluation.show.plot import LINE, Plot, plot
+from afina.evaluation.show.plot import LINE, Mark, Plot, plot
 from afina.evaluation.show.sentences import sections
 from afina.evaluation.show.tables import tables
 from afina.evaluation.show.words import words
@@ -189,15 +189,41 @@ def drawn(width: float) -> Plot:
     return found
 
 
-@pytest.mark.parametrize("width", [340.0, 760.0])
-def test_labels_do_not_cover_each_other(width: float) -> None:
-    shown = drawn(width)
-    for side in ("start", "end"):
-        heights = sorted(m.label_y for m in shown.marks if m.anchor == side)
-        assert all(b - a >= LINE - 1e-6 for a, b in pairwise(heights))
+@pytest.mark.parametrize("width", [340.0, 360.0, 760.0])
+@pytest.mark.parametrize("spread", [0.0, 0.01, 1.0])
+def test_labels_cover_neither_each_other_nor_a_point(width: float, spread: float) -> None:
+    """spread: how far the prices of the arms are apart; 0 puts all of them on one line."""
+    found = report(shares=MANY)
+    prices = {a.name: 1 + spread * n for n, a in enumerate(found.arms)}
+    shown = plot(found, lambda a: prices[a.name], width=width, height=300, x_title="cost", w=words("en"))
+    assert shown is not None
+    boxes = {m.name: box(m) for m in shown.marks}
+    for one, other in combinations(shown.marks, 2):
+        assert not meet(boxes[one.name], boxes[other.name]), (one.name, other.name)
+        assert not meet(boxes[one.name], (other.x - 4, other.x + 4, other.y))
     for mark in shown.marks:
         assert shown.top <= mark.high_y <= mark.y <= mark.low_y <= shown.bottom + 1e-6
         assert shown.left < mark.x < shown.right
+
+
+def box(mark: Mark) -> tuple[float, float, float]:
+    width = 6.5 * len(mark.name)
+    first = mark.label_x if mark.anchor == "start" else mark.label_x - width
+    return first, first + width, mark.label_y
+
+
+def meet(one: tuple[float, float, float], other: tuple[float, float, float]) -> bool:
+    return one[0] < other[1] and other[0] < one[1] and abs(one[2] - other[2]) < LINE - 1e-6
+
+
+@pytest.mark.parametrize("reach", [1.01, 1.5, 4.0, 40.0, 1e4, 1e7])
+def test_the_price_axis_has_ticks_that_fit(reach: float) -> None:
+    found = report(8)
+    prices = dict(zip((a.name for a in found.arms), (1.3, 1.3 * reach, 1.3, 1.3, 1.3, 1.3), strict=True))
+    shown = plot(found, lambda a: prices[a.name], width=340, height=300, x_title="cost", w=words("en"))
+    assert shown is not None
+    assert 2 <= len(shown.x_ticks) <= 8
+    assert all(shown.left <= t.at <= shown.right for t in shown.x_ticks)
 
 
 def test_the_front_joins_the_arms_that_none_beats_and_no_stopped_one() -> None:

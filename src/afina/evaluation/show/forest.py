@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from afina.domain.report import Report
-from afina.evaluation.show.plot import Tick
+from afina.evaluation.show.plot import LETTER, Tick
 from afina.evaluation.show.words import Words
 
 NARROW = 480.0
 """Below this width a name stands above its bar, not beside it."""
-LETTER = 7.2
-"""Width of a letter of a name, px."""
 
 
 @dataclass(frozen=True, slots=True)
