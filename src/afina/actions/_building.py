@@ -15,7 +15,7 @@ from afina.actions._design import Design, task_of
 from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Progress
-from afina.domain.report import LeftOut, Overlap, Preparation
+from afina.domain.report import LeftOut, Overlap, Preparation, Row
 from afina.errors import Conflict, NotCertified, NotFound
 from afina.evaluation.conclude import BASE, Entry
 from afina.evaluation.overlap import overlap
@@ -91,7 +91,7 @@ class Builder:
             first = next(iter(found.values()))
             entries.append(Entry(name, "", body_of(first), self._cost(name), tuple(found)))
         for name in self._design.recipes:
-            recipe = replace(self._ws.recipe(name), name=name)
+            recipe = arms.surrounded(replace(self._ws.recipe(name), name=name), self._stock.task)
             built[name] = recipe
             entries.append(Entry(name, "recipe", body_of(recipe), Preparation(), (name,)))
         return Ready(tuple(entries), built, tuple(skipped), self._spent(), self._learnt(cases) or on.overlap)
@@ -134,8 +134,10 @@ class Builder:
         if mechanism in self._stock.chosen:
             return
         if mechanism not in self._kept:
-            setting = self._telling(f"choosing: {mechanism}")
-            self._keep(mechanism, choices.chosen(self._ws, mechanism, self._stock, on, setting).as_json())
+            choice = choices.chosen(
+                self._ws, mechanism, self._stock, on, self._choosing(mechanism), finished=self._rows()
+            )
+            self._keep(mechanism, choice.as_json())
         choice = choices.choice_of(self._kept[mechanism])
         shown = len(on.shown) if mechanism in arms.DEMONSTRATIONS else 0
         self._costs[mechanism] = replace(choice.preparation, labels=shown + len(on.cases))
@@ -146,7 +148,9 @@ class Builder:
         recipes.put(self._ws.store, self._ws.scope, large)
         small = arms.built("knowledge" if self._stock.knowledge else BASE, self._stock)
         if arms.CASCADE not in self._kept:
-            recipe, cost = choices.cascade(self._ws, small, large.name, on, self._telling("choosing: cascade"))
+            recipe, cost = choices.cascade(
+                self._ws, small, large.name, on, self._choosing(arms.CASCADE), finished=self._rows()
+            )
             self._keep(arms.CASCADE, {"recipe": body_of(recipe), "preparation": asdict(cost)})
         kept = self._kept[arms.CASCADE]
         self._costs[arms.CASCADE] = Preparation(**kept["preparation"])
@@ -156,9 +160,17 @@ class Builder:
         self._kept[name] = body
         studies.describe(self._ws.store, self._ws.scope, self._id, {"kept": self._kept})
 
-    def _telling(self, stage: str) -> Setting:
-        tell = self._setting.tell
-        return replace(self._setting, tell=lambda progress: tell(replace(progress, stage=stage)))
+    def _choosing(self, name: str) -> Setting:
+        """Rows of candidates are kept with the study, so that one that is gone on with asks them nothing again."""
+        ws, tell = self._ws, self._setting.tell
+        return replace(
+            self._setting,
+            tell=lambda progress: tell(replace(progress, stage=f"choosing: {name}")),
+            keep=lambda rows, texts: studies.keep(ws.store, ws.scope, self._id, rows),
+        )
+
+    def _rows(self) -> list[Row]:
+        return studies.rows_of(self._ws.store, self._ws.scope, self._id)
 
     def _cost(self, name: str) -> Preparation:
         """Of all that an arm is made of, added up."""

@@ -1,8 +1,8 @@
 """What is chosen before a study opens its cases: instructions and demonstrations, on validation cases."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from time import monotonic
 from typing import Any
 
 from afina.actions._arms import CASCADE, Stock, built, candidates
@@ -17,6 +17,8 @@ from afina.workspace import Workspace
 VALIDATION_CASES = 24
 FEWEST = 8
 """Validation cases below which nothing is chosen: it would be chance."""
+CHOOSING = "choosing "
+"""What the names of a candidate's rows begin with: they are kept with the study, and no part of its report."""
 CONFIDENCES = (0.6, 0.8, 0.4)
 """Of a draft of the small model in a cascade, from which it stands."""
 
@@ -68,42 +70,47 @@ def choice_of(body: Mapping[str, Any]) -> Choice:
     return Choice(Stage(body["use"], body["options"]), Preparation(**body["preparation"]))
 
 
-def chosen(ws: Workspace, mechanism: str, stock: Stock, on: Validation, setting: Setting) -> Choice:
-    """The best candidate of a mechanism on the validation cases, alone."""
+def chosen(
+    ws: Workspace, mechanism: str, stock: Stock, on: Validation, setting: Setting, *, finished: Sequence[Row] = ()
+) -> Choice:
+    """The best candidate of a mechanism on the validation cases, alone; rows in `finished` are not asked again."""
     stages = candidates(mechanism, stock)
     recipes = [built(mechanism, replace(stock, chosen={mechanism: stage})) for stage in stages]
-    place, preparation = _best(ws, mechanism, recipes, on, setting)
+    place, preparation = _best(ws, mechanism, recipes, on, setting, finished=finished)
     return Choice(stages[place], preparation)
 
 
-def cascade(ws: Workspace, small: Recipe, large: str, on: Validation, setting: Setting) -> tuple[Recipe, Preparation]:
+def cascade(
+    ws: Workspace, small: Recipe, large: str, on: Validation, setting: Setting, *, finished: Sequence[Row] = ()
+) -> tuple[Recipe, Preparation]:
     """The cascade from `small` to the recipe `large` with the confidence that is best on the validation cases."""
     recipes = [
         replace(small, name=CASCADE, control=(Stage("routed", {"large": large, "min_confidence": confidence}),))
         for confidence in CONFIDENCES
     ]
-    place, preparation = _best(ws, CASCADE, recipes, on, setting)
+    place, preparation = _best(ws, CASCADE, recipes, on, setting, finished=finished)
     return recipes[place], preparation
 
 
 def _best(
-    ws: Workspace, name: str, recipes: Sequence[Recipe], on: Validation, setting: Setting
+    ws: Workspace, name: str, recipes: Sequence[Recipe], on: Validation, setting: Setting, *, finished: Sequence[Row]
 ) -> tuple[int, Preparation]:
     """Place of the recipe that is right most often on the validation cases; of equals the one with the higher second
     score of the task, then the first. Without cases the first."""
     if not on.cases:
         note = "the first candidate: no validation cases in the language of the cases"
         return 0, Preparation(tries=1, note=note)
-    cpu_seconds = ws.engine(recipes[0].engine).cpu_seconds
-    before, started = cpu_seconds(), monotonic()
-    arms = [Arm(f"{name} {n}", ws.answerer(recipe)) for n, recipe in enumerate(recipes, start=1)]
-    plan = replace(setting.plan, latency_cases=0)
-    quiet = replace(setting, plan=plan, keep=lambda rows, texts: None, decide=lambda cases, rows: ())
-    rows = ws.portal.run(study(arms, on.cases, quiet)).rows
+    arms = [
+        Arm(f"{CHOOSING}{name} {n}", ws.answerer(recipe), cpu_seconds=ws.engine(recipe.engine).cpu_seconds)
+        for n, recipe in enumerate(recipes, start=1)
+    ]
+    quiet = replace(setting, plan=replace(setting.plan, latency_cases=0), decide=lambda cases, rows: ())
+    rows = ws.portal.run(study(arms, on.cases, quiet, finished=finished)).rows
     scores = [_reached([r for r in rows if r.arm == arm.name], list(setting.how.scorers)) for arm in arms]
     place = max(range(len(arms)), key=lambda n: (scores[n], -n))
     return place, Preparation(
-        cpu_s=_less(cpu_seconds(), before), seconds=monotonic() - started, tries=len(recipes), labels=len(on.cases),
+        cpu_s=_total([r.used.cpu_s for r in rows]), seconds=_total([r.wall_s for r in rows]), tries=len(recipes),
+        labels=len(on.cases),
         note=f"candidate {place + 1} of {len(recipes)}: {scores[place][0]:.0%} on {len(on.cases)} validation cases",
     )  # fmt: skip
 
@@ -118,5 +125,7 @@ def _mean(rows: Sequence[Row], scorer: str) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _less(after: float | None, before: float | None) -> float | None:
-    return None if after is None or before is None else after - before
+def _total(values: Sequence[float | None]) -> float | None:
+    """None if any is unknown."""
+    known = [v for v in values if v is not None]
+    return math.fsum(known) if len(known) == len(values) else None

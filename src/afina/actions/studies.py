@@ -63,8 +63,10 @@ def report_of(ws: Workspace, study: str) -> Report:
         overlap=_overlap(body["overlap"]), judges=tuple(Agreement(**j) for j in body.get("judges", ())),
         texts=studies.texts_of(ws.store, ws.scope, found.id),
     )  # fmt: skip
-    rows = studies.rows_of(ws.store, ws.scope, found.id)
-    return concluded([entry_of(e) for e in body["entries"]], cases_of(body["cases"]), rows, facts, heading)
+    entries = [entry_of(e) for e in body["entries"]]
+    measured = {name for entry in entries for name in entry.rows}
+    rows = [r for r in studies.rows_of(ws.store, ws.scope, found.id) if r.arm in measured]
+    return concluded(entries, cases_of(body["cases"]), rows, facts, heading)
 
 
 def rates_of(ws: Workspace) -> Rates:
