@@ -55,6 +55,15 @@ def test_worse_is_said_as_plainly_as_better() -> None:
     assert said[1] == "tuned made this model better: +2.1 points, 95 % interval +0.4 to +3.8"
 
 
+def test_another_model_does_not_make_this_one_better() -> None:
+    said = findings(
+        [versus("large", 0.4, 0.3, 0.5), versus("head", -0.4, -0.5, -0.3), versus("tuned+nearest", 1, 1, 1)]
+    )
+    assert said[0].startswith("large is better than base: +40.0 points")
+    assert said[1].startswith("head is worse than base: -40.0 points")
+    assert said[2].startswith("tuned+nearest made this model better")
+
+
 def test_no_claim_is_made_that_the_interval_or_the_corrected_test_does_not_bear() -> None:
     for unclear in (versus("prompt", 0.01, -0.02, 0.04), versus("prompt", 0.01, 0.001, 0.02, p_holm=0.2)):
         (said,) = findings([unclear])

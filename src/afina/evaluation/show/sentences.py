@@ -18,6 +18,9 @@ from afina.domain.report import (
 )
 from afina.evaluation.show.words import Words, words
 
+MECHANISMS = frozenset({"prompt", "examples", "nearest", "knowledge", "memory", "tuned"})
+"""What is added to a model; an arm that is made of these alone is that model, better or worse."""
+
 
 @dataclass(frozen=True, slots=True)
 class Section:
@@ -92,10 +95,13 @@ def findings(against_base: Sequence[Comparison], *, lang: str = "en") -> tuple[s
 
 
 def finding(comparison: Comparison, w: Words) -> str:
-    """'knowledge made this model worse: -2.1 points, 95 % interval -3.8 to -0.4'."""
+    """'knowledge made this model worse: -2.1 points, 95 % interval -3.8 to -0.4'; of what is not this model with
+    something added (a larger one, a classifier) that it is better or worse than it."""
     if comparison.told_apart:
-        made = "better" if comparison.difference > 0 else "worse"
-        return w.say(f"finding.{made}", arm=comparison.arm, spread=spread(comparison, w))
+        better = comparison.difference > 0
+        same = all(part in MECHANISMS for part in comparison.arm.split("+"))
+        said = ("better" if better else "worse") if same else ("above" if better else "below")
+        return w.say(f"finding.{said}", arm=comparison.arm, against=comparison.against, spread=spread(comparison, w))
     return w.say(
         "finding.unclear", arm=comparison.arm, against=comparison.against, spread=spread(comparison, w),
         needed=w.whole(comparison.cases_needed),
