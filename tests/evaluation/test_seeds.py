@@ -35,7 +35,7 @@ def test_widening_by_hand() -> None:
 
 def studies(seeds: int, between: float) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
     """(cases, studies) mean difference over seeds of a tuned arm less an untuned one, sd of seeds, and the truth."""
-    random, cases, many, lift = np.random.default_rng(3), 120, 600, 0.1
+    random, cases, many, lift = np.random.default_rng(3), 120, 500, 0.1
     hard = random.uniform(0.25, 0.75, (cases, many))
     base = random.random((cases, many)) < hard
     shifts = random.normal(0, between, (seeds, 1, many))
@@ -48,7 +48,7 @@ def studies(seeds: int, between: float) -> tuple[NDArray[np.float64], NDArray[np
 @pytest.mark.parametrize("between", [0.0, 0.03, 0.08])
 def test_widened_intervals_cover(seeds: int, between: float) -> None:
     differences, sds, truth = studies(seeds, between)
-    lows, highs = interval(differences, np.arange(len(differences)), bounds=(-1, 1), resamples=1000)
+    lows, highs = interval(differences, np.arange(len(differences)), bounds=(-1, 1), resamples=500)
     wide = [
         widened(low, high, centre=centre, sd=sd, seeds=seeds, bounds=(-1, 1))
         for low, high, centre, sd in zip(lows, highs, differences.mean(axis=0), sds, strict=True)

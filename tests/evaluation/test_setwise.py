@@ -103,9 +103,9 @@ def classified(cases: int, labels: int, right: float, random: np.random.Generato
 @pytest.mark.parametrize(("cases", "labels", "right"), [(60, 3, 0.6), (150, 8, 0.7), (40, 3, 0.95)])
 def test_intervals_cover(figure: Figure, cases: int, labels: int, right: float) -> None:
     random = np.random.default_rng(2)
-    truth = figure(*classified(40_000, labels, right, random))
+    truth = figure(*classified(20_000, labels, right, random))
     held = []
-    for study in range(150):
+    for study in range(100):
         gold, guessed = classified(cases, labels, right, random)
         low, high = resampled(figure, gold, guessed, groups=np.arange(cases), resamples=300, seed=study)
         assert low <= figure(gold, guessed) <= high
@@ -120,10 +120,10 @@ def confident(cases: int, over: float, random: np.random.Generator) -> tuple[NDA
 
 def test_the_interval_of_calibration() -> None:
     random = np.random.default_rng(3)
-    truth = expected_calibration_error(*confident(200_000, 0.15, random))
+    truth = expected_calibration_error(*confident(100_000, 0.15, random))
     edges = [
         resampled(expected_calibration_error, *confident(300, 0.15, random), groups=np.arange(300), resamples=300)
-        for _ in range(150)
+        for _ in range(100)
     ]
     assert np.mean([low <= truth <= high for low, high in edges]) >= 0.86
 

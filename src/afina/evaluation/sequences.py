@@ -163,8 +163,9 @@ def dominated(
 ) -> dict[str, Domination]:
     """The arms that may stop: each is worse than another one by more than `delta`, at any time so far.
 
-    right: arm -> verdicts from 0 to 1 in the order in which cases are asked; NaN as in `group_units`, so an arm that
-    was stopped is NaN from then on and takes no further part. protected: arms that never stop.
+    right: arm -> verdicts from 0 to 1 of all cases in the order in which they are asked; NaN as in `group_units`, so an
+    arm that was stopped is NaN from then on and takes no further part. groups: of all cases, also those to come: a
+    group must not pass for whole before it is. protected: arms that never stop.
 
     alpha is shared over the pairs of arms: with probability 1 - alpha all their intervals hold at all times, and then
     no arm is stopped that is not worse by more than delta. The answer follows from the verdicts alone, and an arm that
