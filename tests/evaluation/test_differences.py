@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from afina.evaluation import differences
-from afina.evaluation.differences import compared
+from afina.evaluation.differences import compared, noise
 from afina.evaluation.statistics import interval, permutation
 
 ARMS = ("base", "prompt", "examples", "knowledge", "tuned", "tuned+knowledge")
@@ -83,3 +83,15 @@ def test_a_choice_of_two_is_one_comparison() -> None:
     values = {"base": np.repeat([0.0, 1.0], 20), "tuned": np.repeat([0.0, 1.0], [10, 30])}
     (plain,), (chosen,) = (compared("tuned", values, [""] * 40, delta=0.02, chosen=c) for c in (False, True))
     assert plain == chosen
+
+
+def test_groups_make_a_difference_noisier() -> None:
+    random = np.random.default_rng(8)
+    shared = {arm: np.repeat(np.where(random.random(40) < 0.5, 1.0, 0.0), 5) for arm in ("base", "tuned")}
+    alone, grouped = (
+        noise(compared("base", shared, groups, delta=0.02)[0])
+        for groups in ([""] * 200, [f"g{n // 5}" for n in range(200)])
+    )
+    assert alone[0] == grouped[0] == pytest.approx(np.mean(shared["tuned"] != shared["base"]))
+    assert 1 <= alone[1] < 1.2
+    assert 4 < grouped[1] < 6.5  # every group of 5 is one case, said five times

@@ -25,7 +25,7 @@ from afina.domain.report import (
     Stopped,
 )
 from afina.evaluation.cost import Rates, costs
-from afina.evaluation.differences import Floats, compared, estimate, verdicts
+from afina.evaluation.differences import Floats, compared, estimate, noise, verdicts
 from afina.evaluation.factorial import effects
 from afina.evaluation.pareto import front
 from afina.evaluation.power import smallest_effect
@@ -251,11 +251,11 @@ def _energy(cost: Cost) -> float | None:
 
 
 def _told_from(against_base: Sequence[Comparison], cases: int) -> float | None:
-    """For two arms that disagree as often as the arms of this study do with doing nothing."""
+    """For two arms that disagree as often as the arms of this study do with doing nothing, in groups like these."""
     if not against_base:
         return None
-    disagree = float(np.mean([max(c.disagree, 2 / (c.cases + 2)) for c in against_base]))
-    return smallest_effect(cases, disagree, arms=len(against_base))
+    disagree, inflation = np.median([noise(c) for c in against_base], axis=0)
+    return smallest_effect(cases, float(disagree), arms=len(against_base), inflation=float(inflation))
 
 
 def _case_result(case: Case, entries: Sequence[Entry], rows: Sequence[Row], task: Task) -> CaseResult:

@@ -150,16 +150,21 @@ def _tested(differences: Floats, numbers: NDArray[np.int64], *, seed: int) -> tu
     return permutation(differences, numbers, seed=seed), "paired permutation" + ("" if alone else " of groups")
 
 
+def noise(pair: Comparison) -> tuple[float, float]:
+    """(q, inflation): how often two arms disagree, at least as often as one unseen pair of cases would make them, and
+    how many times the variance of their difference is larger than that of independent cases."""
+    q = max(pair.disagree, 2 / (pair.cases + 2))
+    independent = Z * float(np.sqrt(q / pair.cases))
+    return q, max(1.0, ((pair.high - pair.low) / 2 / independent) ** 2)
+
+
 def _needed(pair: Comparison, delta: float, *, arms: int) -> int:
     """In all, to tell a difference like this one from 0, or to show that it is less than delta: whichever is sooner.
 
-    The arms are taken to disagree at least as often as one unseen pair of cases would make them, and the variance
-    is inflated by what groups made of it here. Telling one of many arms apart takes a larger surprise, so more cases.
+    The variance is inflated by what groups made of it here. Telling one of many arms apart takes a larger surprise,
+    so more cases.
     """
-    size = abs(pair.difference)
-    q = max(pair.disagree, 2 / (pair.cases + 2))
-    independent = Z * float(np.sqrt(q / pair.cases))
-    inflation = max(1.0, ((pair.high - pair.low) / 2 / independent) ** 2)
+    size, (q, inflation) = abs(pair.difference), noise(pair)
     ways = [cases_needed(q, delta - size, inflation=inflation)] if size < delta else []
     if size:
         surprise = NormalDist().inv_cdf(1 - 0.05 / 2 / arms)
