@@ -15,10 +15,12 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from afina.actions._design import Design
     from afina.actions.answered import answered as ask
     from afina.actions.compare import compare
     from afina.actions.ingest import add
     from afina.actions.initialise import initialise
+    from afina.actions.promote import promote, roll_back
     from afina.actions.search import search
     from afina.actions.synthesise import synthesise
     from afina.actions.tune import tune
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Case",
+    "Design",
     "Scope",
     "Workspace",
     "add",
@@ -38,6 +41,8 @@ __all__ = [
     "compare",
     "initialise",
     "open_workspace",
+    "promote",
+    "roll_back",
     "search",
     "synthesise",
     "tune",
@@ -47,6 +52,7 @@ __all__ = [
 _HOMES = {
     "Answer": "afina.domain.answer",
     "Case": "afina.domain.example",
+    "Design": "afina.actions._design",
     "Scope": "afina.domain.ask",
     "Workspace": "afina.workspace",
     "add": "afina.actions.ingest",
@@ -54,6 +60,8 @@ _HOMES = {
     "compare": "afina.actions.compare",
     "initialise": "afina.actions.initialise",
     "open_workspace": "afina.workspace",
+    "promote": "afina.actions.promote",
+    "roll_back": "afina.actions.promote",
     "search": "afina.actions.search",
     "synthesise": "afina.actions.synthesise",
     "tune": "afina.actions.tune",

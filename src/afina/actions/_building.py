@@ -16,9 +16,9 @@ from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Progress
 from afina.domain.report import LeftOut, Overlap, Preparation, Row
-from afina.errors import Conflict, NotCertified, NotFound
+from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, NotFound
 from afina.evaluation.conclude import BASE, Entry
-from afina.evaluation.overlap import overlap
+from afina.evaluation.overlap import asked_in, overlap
 from afina.evaluation.run import Setting
 from afina.knowledge.language import language_of
 from afina.store import artefacts, recipes, studies
@@ -94,7 +94,7 @@ class Builder:
             recipe = arms.surrounded(replace(self._ws.recipe(name), name=name), self._stock.task)
             built[name] = recipe
             entries.append(Entry(name, "recipe", body_of(recipe), Preparation(), (name,)))
-        return Ready(tuple(entries), built, tuple(skipped), self._spent(), self._learnt(cases) or on.overlap)
+        return Ready(tuple(entries), built, tuple(skipped), self._spent(), self._overlap(cases, on))
 
     def _validation(self, cases: Sequence[Case]) -> choices.Validation:
         stock = self._stock
@@ -114,9 +114,11 @@ class Builder:
             if refused:
                 return [replace(refused, arm=n) for n in names if "tuned" in n.split("+")]
         if any(learning.needs_head(name, stock.task) for name in names) and on.shown:
-            head, cost = learning.classifier(ws, self._id, on.shown, tell=tell)
+            try:
+                head, self._costs["head"] = learning.classifier(ws, self._id, on.shown, tell=tell)
+            except (EmptyExamples, MissingExtra) as refused:
+                return [LeftOut(n, "no_labels", str(refused)) for n in names if learning.needs_head(n, stock.task)]
             self._stock = replace(self._stock, head=head)
-            self._costs["head"] = cost
         return []
 
     def _recipes(self, name: str, on: choices.Validation) -> dict[str, Recipe]:
@@ -183,6 +185,12 @@ class Builder:
         """Adapters that the design names were there before."""
         learnt = () if self._design.tuned else self._stock.tuned
         return {**self._costs, **{a.digest: learning.tuning_cost(a) for a in learnt}}
+
+    def _overlap(self, cases: Sequence[Case], on: choices.Validation) -> Overlap:
+        """Of the cases with what was learnt or may be shown, and with the documents that are searched."""
+        ws, collection = self._ws, self._stock.knowledge
+        texts = (p.text for p in ws.passages.passages(ws.scope, collection)) if collection else ()
+        return replace(self._learnt(cases) or on.overlap, index=asked_in(texts, cases))
 
     def _learnt(self, cases: Sequence[Case]) -> Overlap | None:
         """What the rows that adapters named in the design learnt share with the cases."""

@@ -100,4 +100,5 @@ def entry_of(body: Mapping[str, Any]) -> Entry:
 
 
 def _overlap(body: Mapping[str, Any]) -> Overlap:
-    return Overlap(body["rows"], tuple(body["exact"]), tuple(body["near"]), body["removed"])
+    lists = {name: tuple(body[name]) for name in ("exact", "near", "index")}
+    return Overlap(rows=body["rows"], removed=body["removed"], **lists)

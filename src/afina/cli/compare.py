@@ -17,52 +17,43 @@ from afina.evaluation.budget import Budget
 from afina.evaluation.cases import load_cases
 from afina.evaluation.show.json import as_json as plain_of
 
+Cases = Annotated[Path, typer.Argument(metavar="CASES", help="JSONL or CSV, a question or text a row.")]
+TaskName = Annotated[str, typer.Option("--task", help="answer, classify, search, extract, write, summarise or judge.")]
+Collection = Annotated[str, typer.Option("--collection", "-c", help="Documents of the arms with knowledge.")]
+Tuned = Annotated[str, typer.Option("--tuned", "-t", help="Tuned models, with commas; several are seeds of one arm.")]
+Examples = Annotated[str | None, typer.Option("--examples", help="Set of examples; the tuned model's rows.")]
+Seeds = Annotated[int, typer.Option("--seeds", help="Tune on the examples within the study, once for each seed.")]
+Arms = Annotated[
+    str, typer.Option("--arms", help="Names with commas, joined by + (tuned+knowledge); all that can be built.")
+]
+Recipes = Annotated[list[str] | None, typer.Option("--recipe", help="A recipe or model, measured as it is.")]
+EngineName = Annotated[str | None, typer.Option("--engine", "-e", help="An engine of afina.toml.")]
+Large = Annotated[str | None, typer.Option("--large", help="Another engine: the arms large and cascade.")]
+Schema = Annotated[Path | None, typer.Option("--schema", help="JSON schema of what is to be extracted.")]
+Judge = Annotated[str | None, typer.Option("--judge", help="A recipe or model that compares answers.")]
+TopK = Annotated[int, typer.Option("--top-k", min=1, max=50, help="The most passages in a prompt.")]
+Delta = Annotated[float, typer.Option("--delta", help="Points that a cheaper arm may be worse.")]
+Early = Annotated[bool, typer.Option("--early-stop/--to-the-end", help="Stop arms that are shown to be worse.")]
+Minutes = Annotated[float | None, typer.Option("--minutes", help="The most time to take.")]
+Tokens = Annotated[float | None, typer.Option("--tokens", help="The most tokens to take.")]
+Money = Annotated[float | None, typer.Option("--money", help="The most money to take, of priced engines.")]
+Energy = Annotated[float | None, typer.Option("--energy", help="The most energy to take, in Wh.")]
+Name = Annotated[str | None, typer.Option("--name", help="Name of the study; that of the file.")]
+Again = Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")]
+Out = Annotated[list[Path] | None, typer.Option("--out", "-o", help="A file to write: .html, .md, .json or .csv.")]
+Lang = Annotated[str, typer.Option("--lang", help="Language of the report: en or es.")]
+ServedAs = Annotated[str | None, typer.Option("--as", metavar="NAME", help="Promote the recommended arm to this name.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The whole report as JSON.")]
+
 
 def run(
-    cases: Annotated[Path, typer.Argument(metavar="CASES", help="Cases: JSONL or CSV, a question or text a row.")],
-    *,
-    task: Annotated[
-        str, typer.Option("--task", help="answer, classify, search, extract, write or summarise.")
-    ] = "answer",
-    knowledge: Annotated[
-        str, typer.Option("--collection", "-c", help="Documents of the arms with knowledge.")
-    ] = "docs",
-    tuned: Annotated[
-        str, typer.Option("--tuned", "-t", help="Tuned models, with commas; several are seeds of one arm.")
-    ] = "",
-    examples: Annotated[str | None, typer.Option("--examples", help="Set of examples; the tuned model's rows.")] = None,
-    seeds: Annotated[
-        int, typer.Option("--seeds", help="Tune on the examples within the study, once for each seed.")
-    ] = 0,
-    arms: Annotated[
-        str, typer.Option("--arms", help="Names with commas, joined by + (tuned+knowledge); all that can be built.")
-    ] = "",
-    recipe: Annotated[list[str] | None, typer.Option("--recipe", help="A recipe or model, measured as it is.")] = None,
-    engine: Annotated[str | None, typer.Option("--engine", "-e", help="An engine of afina.toml.")] = None,
-    large: Annotated[str | None, typer.Option("--large", help="Another engine: the arms large and cascade.")] = None,
-    schema: Annotated[Path | None, typer.Option("--schema", help="JSON schema of what is to be extracted.")] = None,
-    judge: Annotated[str | None, typer.Option("--judge", help="A recipe or model that compares answers.")] = None,
-    top_k: Annotated[int, typer.Option("--top-k", min=1, max=50, help="The most passages in a prompt.")] = 4,
-    delta: Annotated[float, typer.Option("--delta", help="Points that a cheaper arm may be worse.")] = 2.0,
-    early: Annotated[
-        bool, typer.Option("--early-stop/--to-the-end", help="Stop arms that are shown to be worse.")
-    ] = True,
-    minutes: Annotated[float | None, typer.Option("--minutes", help="The most time to take.")] = None,
-    tokens: Annotated[float | None, typer.Option("--tokens", help="The most tokens to take.")] = None,
-    money: Annotated[float | None, typer.Option("--money", help="The most money to take, of priced engines.")] = None,
-    energy: Annotated[float | None, typer.Option("--energy", help="The most energy to take, in Wh.")] = None,
-    name: Annotated[str | None, typer.Option("--name", help="Name of the study; that of the file.")] = None,
-    again: Annotated[bool, typer.Option("--again", help="Measure anew what was measured before.")] = False,
-    out: Annotated[
-        list[Path] | None, typer.Option("--out", "-o", help="A file to write: .html, .md, .json or .csv.")
-    ] = None,
-    lang: Annotated[str, typer.Option("--lang", help="Language of the report: en or es.")] = "en",
-    served_as: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Promote the recommended arm to this name.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The whole report as JSON.")] = False,
-    workspace: WorkspaceOption = None,
-) -> None:
+    cases: Cases, *, task: TaskName = "answer", knowledge: Collection = "docs", tuned: Tuned = "",
+    examples: Examples = None, seeds: Seeds = 0, arms: Arms = "", recipe: Recipes = None, engine: EngineName = None,
+    large: Large = None, schema: Schema = None, judge: Judge = None, top_k: TopK = 4, delta: Delta = 2.0,
+    early: Early = True, minutes: Minutes = None, tokens: Tokens = None, money: Money = None, energy: Energy = None,
+    name: Name = None, again: Again = False, out: Out = None, lang: Lang = "en", served_as: ServedAs = None,
+    as_json: AsJson = False, workspace: WorkspaceOption = None,
+) -> None:  # fmt: skip
     """Measure several ways of answering on the same cases and recommend one.
 
     Arms are built from what the workspace has: base, prompt, examples, nearest, knowledge, tuned, tuned+knowledge,

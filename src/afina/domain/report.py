@@ -261,12 +261,14 @@ class Recommendation:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """Training rows that a test case was found in: word for word, or sharing eight words in a row."""
+    """Training rows that a test case was found in: word for word, or sharing eight words in a row. index: cases whose
+    question shares eight words in a row with a document."""
 
     rows: int = 0
     exact: tuple[str, ...] = ()
     near: tuple[str, ...] = ()
     removed: int = 0
+    index: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

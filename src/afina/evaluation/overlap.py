@@ -1,7 +1,7 @@
 """What training rows and test cases share: whole questions, or eight words in a row."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from afina.domain.example import Case, Example
 from afina.domain.report import Overlap
@@ -33,6 +33,17 @@ def overlap(rows: Sequence[Example], cases: Sequence[Case]) -> tuple[Overlap, fr
             touched.add(row.id)
     near_only = tuple(case for case in near if case not in exact)
     return Overlap(rows=len(rows), exact=tuple(exact), near=near_only), frozenset(touched)
+
+
+def asked_in(texts: Iterable[str], cases: Sequence[Case]) -> tuple[str, ...]:
+    """Ids of the cases whose question shares eight words in a row with one of the texts: what is asked stands there
+    already, as in a list of questions and answers."""
+    grams: dict[tuple[str, ...], list[str]] = {}
+    for case in cases:
+        for gram in _grams(_words(case.question)):
+            grams.setdefault(gram, []).append(case.id)
+    found = {case for text in texts for gram in _grams(_words(text)) for case in grams.get(gram, ())}
+    return tuple(case.id for case in cases if case.id in found)
 
 
 def _words(text: str) -> list[str]:
