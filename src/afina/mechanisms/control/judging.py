@@ -58,7 +58,7 @@ OWN = (Text, Logprobs, Label, Cited, Finish)
 """Pieces of a reply that speak of the reply itself; the judge's own stand in their place."""
 
 _FENCED = re.compile(r"\s*```(?:json)?\s*(.*?)\s*```\s*", re.DOTALL)
-_BARE = re.compile(r"\W*(?:(?:answer|respuesta)\s+)?(1|2|equal|iguales)\W*", re.IGNORECASE)
+_BARE = re.compile(r"""["'*]*(?:(?:answer|respuesta)\s+)?(1|2|equal|iguales)["'*.]*""", re.IGNORECASE)
 
 
 class Options(BaseModel):
