@@ -63,9 +63,9 @@ def report(count: int = 60, *, shares: Mapping[str, float] = SHARES, words: int 
         savings=(Saving("tuned", "examples", 412.0, 0.31, 1.47, "CPU-seconds", 1700, diet=True),
                  Saving("tuned+knowledge", "knowledge", -3.0, None, -0.1, "CPU-seconds", None)),
         judges=(Agreement("base", 40, 0.85, 0.9, 0.71, 3), Agreement("large", 40, None, None, None)),
-        told_from=0.091, overlap=Overlap(300, ("c1",), ("c2", "c3"), 4),
+        told_from=0.091, overlap=Overlap(300, ("c1",), ("c2", "c3"), 4, ("c5",)),
         settings={"seed": 0, "watts_per_core": 10.0, "grid_g_per_kwh": 481.0, "amortised_over": 10_000,
-                  "passages at most": 4, "cpu_hour_price": None},
+                  "passages at most": 4, "arms stopped early": "yes", "cpu_hour_price": None},
         results=tuple(results), texts=texts,
     )  # fmt: skip
 

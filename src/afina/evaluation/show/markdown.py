@@ -19,7 +19,7 @@ def markdown(report: Report, *, lang: str = "en") -> str:
     first, rest = said[0].replace("\n- ", "\n\n").replace("\n\n\n", "\n\n"), said[1:]
     arms = "\n".join(f"- **{plain(a.name)}**: {plain(w.arm(a.name, report.task, a.what))}" for a in report.arms)
     shown = "\n".join(
-        f"- {plain(w.setting(name))}: {plain(str(value))}"
+        f"- {plain(w.setting(name))}: {plain(w.value(value))}"
         for name, value in report.settings.items()
         if value is not None
     )

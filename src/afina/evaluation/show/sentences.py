@@ -212,14 +212,16 @@ def judged(found: Agreement, w: Words) -> str:
 
 def _overlap(report: Report, w: Words) -> tuple[str, ...]:
     shared = report.overlap
+    index = (w.say("trust.overlap_index", count=w.whole(len(shared.index))),) if shared.index else ()
     if not shared.rows:
-        return ()
+        return index
     if not shared.exact and not shared.near:
-        return (w.say("trust.overlap_none", rows=w.whole(shared.rows)),)
-    return (w.say(
+        return (w.say("trust.overlap_none", rows=w.whole(shared.rows)), *index)
+    some = w.say(
         "trust.overlap_some", rows=w.whole(shared.rows), exact=w.whole(len(shared.exact)),
         near=w.whole(len(shared.near)), removed=w.whole(shared.removed),
-    ),)  # fmt: skip
+    )  # fmt: skip
+    return (some, *index)
 
 
 def energy(arms: Sequence[ArmResult], settings: Mapping[str, Any], w: Words) -> tuple[str, ...]:

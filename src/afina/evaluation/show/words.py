@@ -72,6 +72,12 @@ class Words:
     def setting(self, name: str) -> str:
         return self.get(f"setting.{name}", name.replace("_", " "))
 
+    def value(self, value: object) -> str:
+        """What a setting is set to."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return self.plain(value)
+        return self.get(f"value.{value}", str(value))
+
     def arm(self, name: str, task: str, otherwise: str) -> str:
         """What an arm of ours is; a set of mechanisms is told by its parts."""
         for key in (f"arm_of.{task}.{name}", f"arm.{name}"):
