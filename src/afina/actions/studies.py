@@ -100,5 +100,5 @@ def entry_of(body: Mapping[str, Any]) -> Entry:
 
 
 def _overlap(body: Mapping[str, Any]) -> Overlap:
-    lists = {name: tuple(body[name]) for name in ("exact", "near", "index")}
+    lists = {name: tuple(body.get(name, ())) for name in ("exact", "near", "index")}
     return Overlap(rows=body["rows"], removed=body["removed"], **lists)
