@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from afina.api import chat, embeddings, engine, health, models, search
+from afina.api import chat, embeddings, engine, health, models, search, studies
 from afina.api.auth import Access, Guard
 from afina.api.errors import Boundary, on_http, on_invalid
 from afina.api.limits import BodyLimit
@@ -43,6 +43,6 @@ def create_app(ws: Workspace, access: Access, *, max_runs: int = MAX_RUNS) -> Fa
     app.add_middleware(BodyLimit, most=MAX_BODY_BYTES)
     app.add_middleware(Guard, access=access)
     app.add_middleware(Boundary)
-    for resource in (chat, models, embeddings, search, engine, health):
+    for resource in (chat, models, embeddings, search, studies, engine, health):
         app.include_router(resource.router)
     return app

@@ -168,7 +168,10 @@ async def on_http(request: Request, error: Exception) -> Response:
 
 
 def param_of(loc: tuple[int | str, ...], body: Any) -> str | None:
-    """'messages[0].role' from a validation error's place; parts that only name a branch of a union are dropped."""
+    """'messages[0].role' from a validation error's place; parts that only name a branch of a union are dropped. In an
+    address it is the name itself."""
+    if loc[0] in ("query", "path"):
+        return str(loc[-1])
     path, here = "", body
     for part in loc[1:]:
         inside = isinstance(here, dict) or (isinstance(here, list) and isinstance(part, int))
