@@ -95,3 +95,22 @@ def test_groups_make_a_difference_noisier() -> None:
     assert alone[0] == grouped[0] == pytest.approx(np.mean(shared["tuned"] != shared["base"]))
     assert 1 <= alone[1] < 1.2
     assert 4 < grouped[1] < 6.5  # every group of 5 is one case, said five times
+
+
+def test_an_arm_that_was_stopped_is_compared_by_its_sequence() -> None:
+    random = np.random.default_rng(9)
+    values = {arm: np.where(random.random(60) < 0.2 + 0.6 * ("tuned" in arm), 1.0, 0.0) for arm in ("base", "tuned")}
+    values["base"][40:] = np.nan
+    (early,) = compared("base", values, [""] * 60, delta=0.02, early=["base"])
+    (fixed,) = compared("base", values, [""] * 60, delta=0.02)
+    assert (early.test, early.cases) == ("confidence sequence", 40)
+    assert early.low < fixed.low < early.difference == fixed.difference < fixed.high < early.high
+    assert early.told_apart
+
+
+def test_a_sequence_holds_the_mean_of_cases_whose_group_is_not_whole() -> None:
+    values = {"base": np.zeros(60), "tuned": np.repeat([0.0, 1.0], [20, 40])}
+    values["tuned"][50:] = np.nan
+    groups = [f"single {n}" for n in range(20)] + ["large"] * 40
+    (early,) = compared("base", values, groups, delta=0.02, early=["tuned"])
+    assert early.low <= early.difference <= early.high

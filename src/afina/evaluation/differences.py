@@ -64,7 +64,8 @@ def _edges(
     if early:
         units = group_units(values, groups)
         lows, highs = confidence_sequence(units.means, bounds=bounds, weights=units.weights)
-        return (float(lows[-1]), float(highs[-1])) if len(lows) else bounds
+        mean = float(np.nanmean(values))  # also over groups that are not whole, which a sequence does not see yet
+        return (min(mean, float(lows[-1])), max(mean, float(highs[-1]))) if len(lows) else bounds
     there = ~np.isnan(values)
     numbers = group_numbers([g for g, ok in zip(groups, there, strict=True) if ok])
     low, high = interval(values[there], numbers, bounds=bounds, seed=seed)
