@@ -190,8 +190,7 @@ async def _block(
     told = [task.result() for task in tasks]
     peak = arm.peak_bytes()
     rows = [
-        replace(charged(t.row, before, after, share=len(cases)), turn=turn, block=number, peak_bytes=peak)
-        for t in told
+        replace(charged(t.row, before, after, share=len(cases)), turn=turn, block=number, peak_bytes=peak) for t in told
     ]
     texts = {name: text for t in told for name, text in t.texts.items()} if turn == "quality" else {}
     rows = rows if turn == "quality" else [replace(row, prompts=()) for row in rows]
