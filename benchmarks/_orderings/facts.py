@@ -38,7 +38,7 @@ wins nothing."""
 TEMPLATE = Path(afina.__file__).parent / "templates" / "support" / "en"
 PAGES, READER = "ossay", "read+knowledge"
 OPTIONS = {"epochs": 12}
-SYNTHESISED, TOP_K = 400, 3
+SYNTHESISED, TOP_K = 150, 2
 
 
 def invented(bench: Bench) -> list[Outcome]:

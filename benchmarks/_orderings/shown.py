@@ -8,7 +8,7 @@ from afina.actions._design import Design
 from afina.domain.example import Case, Example
 
 EXPECTS = """Demonstrations near to the question beat fixed ones. Stock model, nothing tuned; how many are shown is
-chosen for each on validation cases of the same set. banking77 (16 classes, up to 50 examples a class) as
+chosen for each on validation cases of the same set. banking77 (12 classes, up to 50 examples a class) as
 classification; text2regex (800 examples) as writing, where right is the very expression, sign for sign."""
 
 A_CLASS, REGEXES = 50, 800
