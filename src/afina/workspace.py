@@ -33,7 +33,7 @@ from afina.store import artefacts, certificates, meta
 from afina.store.collections import Collections
 from afina.store.db import Store, open_store
 from afina.store.examples import Examples
-from afina.store.models import model_names, recipe_called
+from afina.store.models import OF_STUDIES, model_names, recipe_called
 from afina.store.places import Places
 from afina.store.running import elsewhere
 from afina.trust.setup import setup_of
@@ -184,8 +184,10 @@ class Workspace:
         return recipe_called(self.store, self.scope, self.config, name)
 
     def recipes(self) -> list[Recipe]:
-        """Everything that a request may name as its model; the name is that name. Aliases of nothing are left out."""
-        found = [(name, self._composed(name)) for name in self.model_names()]
+        """What a request may name as its model; the name is that name. Aliases of nothing are left out, and so is what
+        studies made for themselves (their seeds), though it answers."""
+        names = [name for name in self.model_names() if not name.startswith(OF_STUDIES)]
+        found = [(name, self._composed(name)) for name in names]
         return [replace(recipe, name=name) for name, recipe in found if recipe is not None]
 
     def model_names(self) -> list[str]:

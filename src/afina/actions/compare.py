@@ -33,6 +33,7 @@ from afina.evaluation.show.formats import check_suffix, written
 from afina.evaluation.task import Task
 from afina.mechanisms.sharing import Shared
 from afina.store import studies
+from afina.store.models import OF_STUDIES
 from afina.trust.energy import meter
 from afina.trust.setup import versions
 from afina.workspace import Workspace
@@ -191,7 +192,7 @@ def _id(ws: Workspace, stock: arms_of.Stock, cases: Sequence[Case], design: Desi
         *(ws.recipe(name).digest for name in (*design.recipes, *([design.judge] if design.judge else []))),
         *(json.dumps(case, ensure_ascii=False, sort_keys=True) for case in cases_as_json(cases)),
     ]  # fmt: skip
-    return f"study-{digest(*parts)[:16]}"
+    return f"{OF_STUDIES}{digest(*parts)[:16]}"
 
 
 def _settings(stock: arms_of.Stock, design: Design) -> Mapping[str, object]:

@@ -9,6 +9,9 @@ from afina.errors import NotFound, nearest
 from afina.store import artefacts, recipes
 from afina.store.db import Store
 
+OF_STUDIES = "study-"
+"""Names that begin so are a study's own: its id, its seeds, its demonstrations."""
+
 
 def recipe_called(store: Store, scope: Scope, config: Config, name: str) -> Recipe:
     """What answers under a name: a stored recipe or alias, one of afina.toml, an adapter, a base, in this order.
