@@ -43,6 +43,8 @@ class Ready:
 def stock_of(ws: Workspace, cases: Sequence[Case], design: Design) -> arms.Stock:
     """What there is to build arms from, before anything is learnt. Raises NotFound for a name that there is not."""
     task = task_of(design)
+    for name in (*design.recipes, *([design.judge] if design.judge else [])):
+        ws.recipe(name)
     langs = [c.lang or language_of(c.question, unsure="en") for c in cases]
     lang = max(langs, key=langs.count)[:2]
     adapters = [artefacts.find(ws.store, ws.scope, "adapter", name) for name in design.tuned]
@@ -102,7 +104,7 @@ class Builder:
         if stock.examples is not None:
             shown = f"{self._id}-examples"
             self._ws.demonstrations.put(self._ws.scope, shown, on.shown)
-            self._stock = replace(stock, examples=shown)
+            self._stock = replace(stock, examples=shown if on.shown else None)
         return on
 
     def _learn(self, names: Sequence[str], on: choices.Validation) -> list[LeftOut]:

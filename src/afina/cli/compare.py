@@ -16,12 +16,15 @@ from afina.errors import BadRequest, NotFound
 from afina.evaluation.budget import Budget
 from afina.evaluation.cases import load_cases
 from afina.evaluation.show.json import as_json as plain_of
+from afina.tuning.data import load_examples
 
 Cases = Annotated[Path, typer.Argument(metavar="CASES", help="JSONL or CSV, a question or text a row.")]
 TaskName = Annotated[str, typer.Option("--task", help="answer, classify, search, extract, write, summarise or judge.")]
 Collection = Annotated[str, typer.Option("--collection", "-c", help="Documents of the arms with knowledge.")]
 Tuned = Annotated[str, typer.Option("--tuned", "-t", help="Tuned models, with commas; several are seeds of one arm.")]
-Examples = Annotated[str | None, typer.Option("--examples", help="Set of examples; the tuned model's rows.")]
+Examples = Annotated[
+    str | None, typer.Option("--examples", help="A set of examples, or a file of them; the tuned model's rows.")
+]
 Seeds = Annotated[int, typer.Option("--seeds", help="Tune on the examples within the study, once for each seed.")]
 Arms = Annotated[
     str, typer.Option("--arms", help="Names with commas, joined by + (tuned+knowledge); all that can be built.")
@@ -59,8 +62,10 @@ def run(
     Arms are built from what the workspace has: base, prompt, examples, nearest, knowledge, tuned, tuned+knowledge,
     head and others, by task. A study that was interrupted goes on when the same command is run again.
     """
+    kept = Path(examples) if examples and Path(examples).is_file() else None
+    shown = kept.stem if kept else examples
     design = Design(
-        task=task, engine=engine, knowledge=knowledge, examples=examples, tuned=tuple(_names(tuned)), seeds=seeds,
+        task=task, engine=engine, knowledge=knowledge, examples=shown, tuned=tuple(_names(tuned)), seeds=seeds,
         large=large, recipes=tuple(recipe or ()), arms=tuple(_names(arms)) or None, top_k=top_k,
         schema=_schema(schema), delta=delta / 100, early=early, judge=judge,
         budget=Budget(minutes=minutes, tokens=tokens, money=money, energy_wh=energy),
@@ -70,6 +75,8 @@ def run(
     with opened(workspace) as ws, telling() as tell:
         if served_as is not None:
             check_free(ws, served_as)
+        if kept:
+            ws.demonstrations.put(ws.scope, kept.stem, load_examples(kept))
         report = compare(ws, found, design, name=name or cases.stem, again=again, tell=tell, out=pages, lang=lang)
         moved = promote(ws, report.id, name=served_as) if served_as else None
     if as_json:

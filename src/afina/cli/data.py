@@ -8,9 +8,10 @@ from typing import Annotated
 import typer
 
 from afina.actions.synthesise import synthesise
-from afina.cli._screen import say, say_json, telling
+from afina.cli._screen import say, say_json, table, telling
 from afina.cli._workspace import WorkspaceOption, opened
 from afina.errors import BadRequest
+from afina.store.models import OF_STUDIES
 from afina.tuning.data import load_examples
 from afina.tuning.splits import distinct, split
 
@@ -78,3 +79,45 @@ def check(
         return
     for name, value in found.items():
         say(f"{name.replace('_', ' ')}: {value}")
+
+
+@app.command("add")
+def add(
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="JSONL or CSV: chat rows, question and answer, text and label.")
+    ],
+    *,
+    name: Annotated[str | None, typer.Option("--as", metavar="NAME", help="Name of the set; that of the file.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    workspace: WorkspaceOption = None,
+) -> None:
+    """Keep the rows of a file as a set of examples, in place of what the set held: to show, to choose on, to learn."""
+    examples, kept = load_examples(data), name or data.stem
+    with opened(workspace) as ws:
+        ws.demonstrations.put(ws.scope, kept, examples)
+    if as_json:
+        say_json({"set": kept, "examples": len(examples)})
+        return
+    say(f'{len(examples)} examples are the set "{kept}": afina compare CASES --examples {kept}')
+
+
+@app.command("sets")
+def sets(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False, workspace: WorkspaceOption = None
+) -> None:
+    """List the sets of examples."""
+    with opened(workspace) as ws:
+        names = [n for n in ws.demonstrations.names(ws.scope) if not n.startswith(OF_STUDIES)]
+        found = {name: len(ws.demonstrations.examples(ws.scope, name)) for name in names}
+    if as_json:
+        say_json(found)
+        return
+    table(["set", "examples"], [[name, str(count)] for name, count in found.items()])
+
+
+@app.command("remove")
+def remove(name: Annotated[str, typer.Argument(metavar="SET")], workspace: WorkspaceOption = None) -> None:
+    """Remove a set of examples; what was learnt from it stays."""
+    with opened(workspace) as ws:
+        ws.demonstrations.remove(ws.scope, name)
+    say(f'the set "{name}" is gone')
