@@ -19,6 +19,8 @@ from afina.store import artefacts
 from afina.workspace import Workspace
 
 WORK = Path("cache") / "studies"
+FEW_ROWS, EPOCHS = 1000, 3
+"""Rows below which they are read more than once, and how often."""
 
 
 def adapters(
@@ -33,6 +35,7 @@ def adapters(
     file.write_text("".join(f"{json.dumps(_row(e, stock.form), ensure_ascii=False)}\n" for e in rows), encoding="utf-8")
     minutes = design.budget.minutes
     limit = minutes / 2 / design.seeds if minutes else None
+    epochs = EPOCHS if len(rows) < FEW_ROWS else 1
     made = []
     for seed in range(design.seeds):
         name = f"{study_id}-seed{seed + 1}"
@@ -42,7 +45,7 @@ def adapters(
                 ws,
                 file,
                 name=name,
-                options={"seed": seed},
+                options={"seed": seed, "epochs": epochs},
                 max_minutes=limit,
                 engine=stock.engine,
                 resume=True,
