@@ -16,7 +16,7 @@ from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Progress
 from afina.domain.report import LeftOut, Overlap, Preparation, Row
-from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, NotFound
+from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, NotFound, Unsupported
 from afina.evaluation.conclude import BASE, Entry
 from afina.evaluation.overlap import asked_in, overlap
 from afina.evaluation.run import Setting
@@ -110,17 +110,21 @@ class Builder:
     def _learn(self, names: Sequence[str], on: choices.Validation) -> list[LeftOut]:
         """Adapters and a classifier that arms need and that are to be learnt here; those that may not be learnt."""
         ws, stock, tell = self._ws, self._stock, self._setting.tell
-        if any("tuned" in name.split("+") for name in names) and not stock.tuned and self._design.seeds and on.shown:
-            made, refused = learning.adapters(ws, self._id, stock, on.shown, self._design, tell=tell)
-            self._stock = replace(self._stock, tuned=made)
-            if refused:
-                return [replace(refused, arm=n) for n in names if "tuned" in n.split("+")]
-        if any(learning.needs_head(name, stock.task) for name in names) and on.shown:
-            try:
+        tuned = [name for name in names if "tuned" in name.split("+")]
+        fitted = [name for name in names if learning.needs_head(name, stock.task)]
+        try:
+            if tuned and not stock.tuned and self._design.seeds and on.shown:
+                self._stock = replace(
+                    self._stock, tuned=learning.adapters(ws, self._id, stock, on.shown, self._design, tell=tell)
+                )
+        except (Unsupported, EmptyExamples, MissingExtra) as refused:
+            return [LeftOut(name, "no_tuned", str(refused)) for name in tuned]
+        try:
+            if fitted and on.shown:
                 head, self._costs["head"] = learning.classifier(ws, self._id, on.shown, tell=tell)
-            except (EmptyExamples, MissingExtra) as refused:
-                return [LeftOut(n, "no_labels", str(refused)) for n in names if learning.needs_head(n, stock.task)]
-            self._stock = replace(self._stock, head=head)
+                self._stock = replace(self._stock, head=head)
+        except (EmptyExamples, MissingExtra) as refused:
+            return [LeftOut(name, "no_labels", str(refused)) for name in fitted]
         return []
 
     def _recipes(self, name: str, on: choices.Validation) -> dict[str, Recipe]:

@@ -13,7 +13,7 @@ from afina.domain.artefact import Artefact
 from afina.domain.example import Example
 from afina.domain.message import Message
 from afina.domain.progress import Progress, Tell
-from afina.domain.report import LeftOut, Preparation
+from afina.domain.report import Preparation
 from afina.evaluation.task import HEAD, Task
 from afina.store import artefacts
 from afina.workspace import Workspace
@@ -25,10 +25,12 @@ FEW_ROWS, EPOCHS = 1000, 3
 
 def adapters(
     ws: Workspace, study_id: str, stock: Stock, rows: Sequence[Example], design: Design, *, tell: Tell
-) -> tuple[tuple[Artefact, ...], LeftOut | None]:
+) -> tuple[Artefact, ...]:
     """One adapter for each seed, on rows that carry the instruction that every arm gets; those made before are taken.
 
     A budget of minutes leaves each seed its share of half of it.
+
+    Raises: what `tune` raises, Unsupported for an engine that cannot serve what would be tuned.
     """
     file = ws.root / WORK / f"{study_id}.jsonl"
     file.parent.mkdir(parents=True, exist_ok=True)
@@ -41,18 +43,10 @@ def adapters(
         name = f"{study_id}-seed{seed + 1}"
         if name not in artefacts.names(ws.store, ws.scope, "adapter"):
             tell(Progress("", note=f"tuning on {len(rows)} examples, seed {seed + 1} of {design.seeds}"))
-            tune(
-                ws,
-                file,
-                name=name,
-                options={"seed": seed, "epochs": epochs},
-                max_minutes=limit,
-                engine=stock.engine,
-                resume=True,
-                tell=tell,
-            )
+            options = {"seed": seed, "epochs": epochs}
+            tune(ws, file, name=name, options=options, max_minutes=limit, engine=stock.engine, resume=True, tell=tell)
         made.append(artefacts.find(ws.store, ws.scope, "adapter", name))
-    return tuple(made), None
+    return tuple(made)
 
 
 def _row(example: Example, form: str) -> dict[str, object]:
