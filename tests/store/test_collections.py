@@ -120,7 +120,7 @@ def test_removing_names_the_nearest(collections: Collections) -> None:
         collections.remove(Scope(), "docs", "giude.md")
 
 
-def test_removing_takes_examples_and_rows_of_studies(collections: Collections) -> None:
+def test_removing_takes_examples(collections: Collections) -> None:
     """Those of the document's group, those that name it, and those that quote it as a distractor."""
     line = 'The "señor" of the harbour kept seven lamps. '
     put(collections, "a.md", line * 2)
@@ -133,17 +133,9 @@ def test_removing_takes_examples_and_rows_of_studies(collections: Collections) -
                 "VALUES ('default', 's', 0, ?, ?, ?, 0)",
                 (name, messages, group),
             )
-        db.execute("INSERT INTO studies (project, id, name, created, body) VALUES ('default', 's', 's', 0, '{}')")
-        for case, body in (("c1", '{"document": "a.md"}'), ("c2", '{"document": "aa.md"}'), ("c3", quoting)):
-            db.execute(
-                "INSERT INTO study_rows (project, study, arm, case_id, pass, block, body) "
-                "VALUES ('default', 's', 'base', ?, 'quality', 0, ?)",
-                (case, body),
-            )
     collections.remove(Scope(), "docs", "a.md")
     with collections.store.reading() as db:
         assert [r["id"] for r in db.execute("SELECT id FROM examples")] == ["x2"]
-        assert [r["case_id"] for r in db.execute("SELECT case_id FROM study_rows")] == ["c2"]
         assert db.execute("SELECT count(*) FROM vectors").fetchone()[0] == 0
 
 

@@ -81,6 +81,14 @@ def test_erased_words_are_gone_from_the_file(store: Store) -> None:
     assert b"The sofa costs" in whole
 
 
+def test_an_answer_that_quotes_the_document_without_having_read_it_goes_too(store: Store) -> None:
+    line = "The lamp of the old harbour costs 3 euros."
+    studies.keep(store, SCOPE, "study-1", [replace(ROWS[0], arm="tuned", answer=f"I learnt: {line}", whys={})])
+    studies.erase_document(store, SCOPE, "lamp.md", [f"# Lamps\n\n{line}"])
+    assert rows(store)["tuned", "lamp"].answer == studies.ERASED
+    assert rows(store)["base", "lamp"] == ROWS[0]
+
+
 def test_a_message_that_only_erased_rows_read_goes_with_the_last_of_them(store: Store) -> None:
     """The demonstration stays while one row that is not erased names it."""
     studies.erase_document(store, SCOPE, "lamp.md")

@@ -23,6 +23,7 @@ from afina.knowledge.reading import Limits, Reading
 from afina.knowledge.split import Options as SplitOptions
 from afina.knowledge.split import searched, split
 from afina.parts import first_fault
+from afina.store import studies
 from afina.workspace import INDEXES, Workspace
 
 PASSAGES_AT_ONCE = 256
@@ -121,12 +122,17 @@ def add_bytes(
 
 
 def remove(ws: Workspace, name: str, *, collection: str = "docs") -> Removed:
-    """Take a document out, with all that was made of it: passages, vectors, indexes, examples of its group.
+    """Take a document out, with all that was made of it: passages, vectors, indexes, examples of its group, and what
+    studies hold of its words.
 
     Raises:
         NotFound: no such document; names the nearest.
     """
-    passages = ws.passages.remove(ws.scope, collection, name)
+    document = ws.passages.document(ws.scope, collection, name)
+    texts = [passage.text for passage in ws.passages.passages_of(ws.scope, collection, document.id)]
+    with ws.store.writing():
+        studies.erase_document(ws.store, ws.scope, name, texts)
+        passages = ws.passages.remove(ws.scope, collection, name)
     shutil.rmtree(ws.root / INDEXES, ignore_errors=True)
     return Removed(name, passages, erased=_erased(ws))
 

@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 from afina.domain.ask import Scope
 from afina.domain.document import Document, Passage, digest
 from afina.errors import BrokenArtefact, NotFound, nearest
+from afina.store._marks import marking_lines
 from afina.store.db import Store
 
 Vectors = NDArray[np.float32]
 ROWS_AT_ONCE = 500
-MARK_CHARS, LEAST_MARK_CHARS = 80, 20
 
 _PASSAGES = """
     SELECT p.*, d.name AS document, json_extract(d.body, '$.lang') AS lang
@@ -190,8 +190,8 @@ class Collections:
     def remove(self, scope: Scope, collection: str, name: str) -> int:
         """Remove a document and everything made from it; returns how many passages went.
 
-        Examples and rows of studies go too that belong to the document, name it, or quote a line of its passages.
-        After `store.checkpoint()` no byte of it is left in the database.
+        Examples go too that belong to the document, name it, or quote a line of its passages. What studies hold of it
+        is for `studies.erase_document`: their scores stay.
 
         Raises:
             NotFound: no such document; names the nearest.
@@ -210,18 +210,13 @@ class Collections:
                 "DELETE FROM examples WHERE project = ? AND (group_name = ? OR afina_bears(messages))",
                 (scope.project, name),
             )
-            db.execute("DELETE FROM study_rows WHERE project = ? AND afina_bears(body)", (scope.project,))
         return len(passages)
 
 
 def _marks(name: str, texts: Sequence[str]) -> set[str]:
     """What in a row of JSON betrays that it holds something of a document: its name, or a long line of a passage."""
-    lines = {max(text.split("\n"), key=len).strip()[:MARK_CHARS] for text in texts}
-    kept = {json.dumps(name, ensure_ascii=plain) for plain in (False, True)}
-    for line in lines:
-        if len(line) >= LEAST_MARK_CHARS:
-            kept |= {json.dumps(line, ensure_ascii=plain)[1:-1] for plain in (False, True)}
-    return kept
+    said = [json.dumps(line, ensure_ascii=plain)[1:-1] for line in marking_lines(texts) for plain in (False, True)]
+    return {json.dumps(name, ensure_ascii=plain) for plain in (False, True)} | set(said)
 
 
 def _move_on(db: Any, scope: Scope, collection: str) -> None:

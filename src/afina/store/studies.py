@@ -3,7 +3,7 @@ what it measures."""
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ from afina.domain.answer import Used
 from afina.domain.ask import Scope
 from afina.domain.report import Row, Source
 from afina.errors import NotFound, nearest
+from afina.store._marks import marking_lines
 from afina.store.db import Store
 
 ERASED = "(erased with its document)"
@@ -30,11 +31,11 @@ class Study:
 
 
 def begin(store: Store, scope: Scope, study_id: str, *, name: str, body: Mapping[str, Any]) -> Study:
-    """The study of this id: as it stands if it was begun before, else new."""
+    """The study of this id: as it stands if it was begun before, under the name that it is given now, else new."""
     with store.writing() as db:
         db.execute(
             "INSERT INTO studies (project, id, name, created, body) VALUES (?, ?, ?, ?, ?) "
-            "ON CONFLICT (project, id) DO NOTHING",
+            "ON CONFLICT (project, id) DO UPDATE SET name = excluded.name",
             (scope.project, study_id, name, time.time(), json.dumps(body, ensure_ascii=False)),
         )
         return find(store, scope, study_id)
@@ -121,26 +122,50 @@ def forget(store: Store, scope: Scope, study_id: str) -> None:
         db.execute("DELETE FROM studies WHERE project = ? AND id = ?", (scope.project, study_id))
 
 
-def erase_document(store: Store, scope: Scope, document: str) -> int:
-    """Erase what answers said where a document stood in the prompt, and those prompts; the number of rows. Scores stay.
+def erase_document(store: Store, scope: Scope, document: str, texts: Sequence[str] = ()) -> int:
+    """Erase what answers said where a document stood in the prompt, or that quote it, those prompts, and what cases
+    quote of it; the number of rows. Scores stay, so reports show the figures that they showed.
 
-    Messages that other rows read too (instructions, demonstrations) stay.
+    texts: of its passages. Messages that other rows read too (instructions, demonstrations) stay, unless they quote it.
     """
-    erased = 0
+    quotes, erased = marking_lines(texts), 0
     with store.writing() as db:
         for study in latest(store, scope, limit=-1):
-            rows = rows_of(store, scope, study.id)
-            touched = [row for row in rows if any(s.document == document for s in row.sources)]
+            rows, known = rows_of(store, scope, study.id), texts_of(store, scope, study.id)
+            quoting = {name for name, (_, content) in known.items() if _quotes(content, quotes)}
+            touched = [row for row in rows if _holds(row, document, quotes) or _named(row) & quoting]
             keys = {row.key for row in touched}
             shared = {name for row in rows if row.key not in keys for name in _named(row)}
-            gone = {name for row in touched for name in _named(row)} - shared
+            gone = {name for row in touched for name in _named(row)} - shared | quoting
             db.executemany(
                 "DELETE FROM study_texts WHERE project = ? AND study = ? AND digest = ?",
                 [(scope.project, study.id, name) for name in gone],
             )
-            keep(store, scope, study.id, [replace(row, answer=ERASED, prompts=(), whys={}) for row in touched])
+            keep(store, scope, study.id, [_erased(row, document) for row in touched])
+            _erase_spans(store, scope, study, document)
             erased += len(touched)
     return erased
+
+
+def _quotes(text: str, quotes: Set[str]) -> bool:
+    return any(line in text for line in quotes)
+
+
+def _holds(row: Row, document: str, quotes: Set[str]) -> bool:
+    said = "\n".join((row.answer, *row.whys.values()))
+    return any(s.document == document for s in row.sources) or _quotes(said, quotes)
+
+
+def _erased(row: Row, document: str) -> Row:
+    sources = tuple(s for s in row.sources if s.document != document)
+    return replace(row, answer=ERASED, prompts=(), whys={}, sources=sources)
+
+
+def _erase_spans(store: Store, scope: Scope, study: Study, document: str) -> None:
+    cases = study.body.get("cases", ())
+    if any(case["span"] for case in cases if case["document"] == document):
+        kept = [{**case, "span": ""} if case["document"] == document else case for case in cases]
+        describe(store, scope, study.id, {"cases": kept})
 
 
 def _named(row: Row) -> set[str]:
