@@ -53,7 +53,7 @@ def wanted(design: Design, task: Task) -> tuple[str, ...]:
     """The arms to measure, in the task's order, then as asked for; doing nothing is always among them.
 
     Raises:
-        BadRequest: an arm that there is not.
+        BadRequest: an arm that there is not, or a recipe that could not be told from one.
     """
     usual = (*task.arms, *((LARGE, CASCADE) if design.large else ()))
     known = {*task.arms, *task.controls, *MECHANISMS, LARGE, CASCADE}
@@ -64,6 +64,9 @@ def wanted(design: Design, task: Task) -> tuple[str, ...]:
             raise BadRequest(f'no arm is called "{wrong}"{nearest(wrong, sorted(known))}', param="arms")
         if len(set(parts)) < len(parts) or (len(parts) > 1 and not set(parts) <= {*MECHANISMS, LARGE}):
             raise BadRequest(f'"{name}" is no arm: join different ones of {", ".join(MECHANISMS)}', param="arms")
+    for name in design.recipes:
+        if set(name.partition("~")[0].split("+")) <= known:
+            raise BadRequest(f'"{name}" is the name of an arm; give the recipe another one', param="recipes")
     asked = [canonical(name) for name in design.arms or ()]
     names = usual if design.arms is None else [*(n for n in usual if n in asked), *asked]
     return tuple(dict.fromkeys((BASE, *names)))

@@ -53,6 +53,10 @@ class Design:
             raise BadRequest(said, param="delta")
         if not 0 <= self.seeds <= MOST_SEEDS:
             raise BadRequest(f"seeds is {self.seeds}; it may be from 0 to {MOST_SEEDS}", param="seeds")
+        for param, names in (("tuned", self.tuned), ("recipes", self.recipes)):
+            twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+            if twice is not None:
+                raise BadRequest(f'"{twice}" is named twice; {param} are measured once each', param=param)
         if self.block < 1:
             raise BadRequest(f"block is {self.block}; it must be at least 1", param="block")
 

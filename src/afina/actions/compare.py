@@ -1,6 +1,7 @@
 """Run several ways of answering over the same cases, say what each is worth, and recommend one."""
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
@@ -22,7 +23,7 @@ from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
 from afina.domain.report import Report, Row, Stopped
 from afina.engines._attached import AttachedEngine
-from afina.errors import EmptyExamples
+from afina.errors import BadRequest, EmptyExamples
 from afina.evaluation.asking import Questioning
 from afina.evaluation.budget import over
 from afina.evaluation.conclude import BASE, Facts, evidence
@@ -30,6 +31,7 @@ from afina.evaluation.memory import peak_of_tree
 from afina.evaluation.run import Arm, Measured, Plan, Setting, study
 from afina.evaluation.sequences import dominated
 from afina.evaluation.show.formats import check_suffix, written
+from afina.evaluation.show.words import words
 from afina.evaluation.task import Task
 from afina.mechanisms.sharing import Shared
 from afina.store import studies
@@ -58,17 +60,14 @@ def compare(
     .html, .md, .json or .csv; lang: their language. Not to be called from an event loop.
 
     Raises:
-        EmptyExamples: no cases. BadRequest: no such arm or suffix. NotFound: no such adapter, set or recipe.
+        EmptyExamples: no cases. BadRequest: no such arm, suffix or language, or two cases of one id. NotFound: no
+        such adapter, set or recipe. ConfigError, Conflict, NotCertified: a recipe that cannot answer.
     """
     design = design or Design()
-    if not cases:
-        raise EmptyExamples("there are no cases to compare on")
-    for path in out:
-        check_suffix(path)
+    _check(cases, out, lang)
     stock = stock_of(ws, cases, design)
     names = arms_of.wanted(design, stock.task)
-    for engine in dict.fromkeys((stock.engine, stock.large or stock.engine)):
-        load(ws, ws.config.model_of(engine), tell=tell)
+    _open(ws, stock, design, tell)
     judge = judge_of(ws, design, tell=tell)
     study_id = _id(ws, stock, cases, design)
     if again:
@@ -91,6 +90,27 @@ def compare(
     for path in out:
         written(report, path, lang)
     return report
+
+
+def _check(cases: Sequence[Case], out: Sequence[Path], lang: str) -> None:
+    """What would be found out when all is measured, or never."""
+    if not cases:
+        raise EmptyExamples("there are no cases to compare on")
+    twice, times = Counter(case.id for case in cases).most_common(1)[0]
+    if times > 1:
+        raise BadRequest(f'"{twice}" is the id of two cases; each needs its own', param="cases")
+    for path in out:
+        check_suffix(path)
+    words(lang)
+
+
+def _open(ws: Workspace, stock: arms_of.Stock, design: Design, tell: Tell) -> None:
+    """The engines of all arms, and see that recipes can answer: later that would cost what was learnt till then."""
+    recipes = [arms_of.surrounded(ws.recipe(name), stock.task) for name in design.recipes]
+    for engine in dict.fromkeys((stock.engine, stock.large or stock.engine, *(r.engine for r in recipes))):
+        load(ws, ws.config.model_of(engine), tell=tell)
+    for recipe in recipes:
+        ws.answerer(recipe)
 
 
 @contextmanager
