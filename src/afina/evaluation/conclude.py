@@ -131,7 +131,7 @@ def concluded(
         against_best=against_best, recommendation=recommended(whole, against_best, delta=facts.delta),
         findings=findings(against_base), skipped=facts.skipped, stopped=facts.stopped,
         effects=_effects(seen, facts), front=_front(whole),
-        savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts)),
+        savings=savings(whole, lambda a, b: _is_not_worse(a, b, seen, facts), rates),
         judges=facts.judges, told_from=_told_from(against_base, len(cases)), overlap=facts.overlap,
         results=tuple(_case_result(case, entries, rows, facts.task) for case in cases), texts=facts.texts,
     )  # fmt: skip

@@ -158,8 +158,8 @@ def savings(found: Sequence[Saving], arms: Sequence[ArmResult], delta: float, w:
 def breaks_even(saving: Saving, w: Words) -> str:
     """'tuned pays for itself after 1,700 calls ...'; or that it never does."""
     names = {"arm": saving.arm, "other": saving.instead_of, "unit": w.unit(saving.unit)}
-    if saving.cost is None:
-        return w.say("saving.never_unknown", **names)
+    if saving.cost is None or (saving.calls is None and saving.cost > 0):
+        return w.say("saving.unknown", **names)
     if saving.calls is None:
         return w.say("saving.never" if saving.cost < 0 else "saving.never_same", cost=w.figure(-saving.cost), **names)
     how = "saving.pays" if saving.calls > 1 else "saving.at_once"
