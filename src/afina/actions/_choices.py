@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from afina.actions._arms import CASCADE, Stock, built, candidates
+from afina.actions._counting import cpu_of
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case, Example, share_of
 from afina.domain.report import Overlap, Preparation, Row
@@ -101,7 +102,7 @@ def _best(
         note = "the first candidate: no validation cases in the language of the cases"
         return 0, Preparation(tries=1, note=note)
     arms = [
-        Arm(f"{CHOOSING}{name} {n}", ws.answerer(recipe), cpu_seconds=ws.engine(recipe.engine).cpu_seconds)
+        Arm(f"{CHOOSING}{name} {n}", ws.answerer(recipe), cpu_seconds=cpu_of(ws, recipe))
         for n, recipe in enumerate(recipes, start=1)
     ]
     quiet = replace(setting, plan=replace(setting.plan, latency_cases=0), decide=lambda cases, rows: ())
@@ -109,8 +110,8 @@ def _best(
     scores = [_reached([r for r in rows if r.arm == arm.name], list(setting.how.scorers)) for arm in arms]
     place = max(range(len(arms)), key=lambda n: (scores[n], -n))
     return place, Preparation(
-        cpu_s=_total([r.used.cpu_s for r in rows]), seconds=_total([r.wall_s for r in rows]), tries=len(recipes),
-        labels=len(on.cases),
+        cpu_s=_total([s for r in rows for s in (r.used.cpu_s, r.own_cpu_s)]),
+        seconds=_total([r.wall_s for r in rows]), tries=len(recipes), labels=len(on.cases),
         note=f"candidate {place + 1} of {len(recipes)}: {scores[place][0]:.0%} on {len(on.cases)} validation cases",
     )  # fmt: skip
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from afina import plugins
 from afina.actions._arms import surrounded
 from afina.actions._building import Ready
+from afina.actions._counting import cpu_of
 from afina.actions._design import TASKS, Design
 from afina.actions.load import load
 from afina.actions.studies import rates_of
@@ -58,7 +59,7 @@ def verdicts(
     if judge is None:
         return Verdicts()
     keeping = replace(setting, keep=lambda rows, texts: studies.keep(ws.store, ws.scope, study_id, rows))
-    arm = Arm(f"judge {judge.name}", ws.answerer(judge), cpu_seconds=ws.engine(judge.engine).cpu_seconds)
+    arm = Arm(f"judge {judge.name}", ws.answerer(judge), cpu_seconds=cpu_of(ws, judge))
     stored = studies.rows_of(ws.store, ws.scope, study_id)
 
     def stop(told: Sequence[Row], left: int) -> Stopped | None:

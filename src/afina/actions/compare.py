@@ -10,6 +10,7 @@ from pathlib import Path
 from afina import plugins
 from afina.actions import _arms as arms_of
 from afina.actions._building import Builder, Ready, stock_of
+from afina.actions._counting import cpu_of
 from afina.actions._design import Design
 from afina.actions._judging import judge_of, verdicts
 from afina.actions.load import load
@@ -161,7 +162,7 @@ def _measured(ws: Workspace, ready: Ready, cases: Sequence[Case], setting: Setti
 def _arm(ws: Workspace, row: str, recipe: Recipe, family: str, shared: Shared) -> Arm:
     engine = ws.engine(recipe.engine)
     alone, together = ws.answerer(recipe), ws.answerer(recipe, shared=shared)
-    plain = Arm(row, alone, shared=together, of=family, cpu_seconds=engine.cpu_seconds)
+    plain = Arm(row, alone, shared=together, of=family, cpu_seconds=cpu_of(ws, recipe))
     if isinstance(engine, AttachedEngine):
         return plain  # its memory is another process's
     return replace(plain, peak_bytes=peak_of_tree())
