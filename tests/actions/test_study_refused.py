@@ -8,10 +8,11 @@ import pytest
 from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
+from afina.actions.promote import promote
 from afina.domain.artefact import Recipe
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
-from afina.errors import BadRequest, ConfigError
+from afina.errors import BadRequest, ConfigError, Conflict
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder
@@ -67,3 +68,14 @@ def test_a_language_that_reports_do_not_speak_is_refused_before_anything_is_aske
     with pytest.raises(BadRequest, match="xx"):
         compare(ws, CASES, Design(arms=("base",)), out=[tmp_path / "report.md"], lang="xx")
     assert engine.asked == []
+
+
+@pytest.mark.parametrize("task", ["extract", "write"])
+def test_a_study_without_a_single_verdict_recommends_nothing(ws: Workspace, task: str) -> None:
+    """The cases know answers, but neither fields nor checks: every arm is as good as unknown, not as bad as the others."""
+    report = compare(ws, CASES, Design(task=task, arms=("prompt",)), name="blind")
+    assert {a.quality.value for a in report.arms} == {None}
+    assert (report.recommendation.verdict, report.recommendation.arm) == ("undecided", None)
+    assert "no answer of any arm could be scored" in report.recommendation.sentence
+    with pytest.raises(Conflict, match="no answer of any arm"):
+        promote(ws, "blind")

@@ -20,7 +20,7 @@ def price_of(arm: ArmResult) -> float:
 
 def recommended(arms: Sequence[ArmResult], against_best: Sequence[Comparison], *, delta: float) -> Recommendation:
     """The cheapest arm whose lower bound against the best arm is above -delta; else the best, if every cheaper arm
-    is shown to be worse; else how many cases more.
+    is shown to be worse; else how many cases more. Nothing where no answer could be scored.
 
     arms: those that were measured to the end. against_best: other arms less the best one.
     """
@@ -34,6 +34,8 @@ def _chosen(arms: Sequence[ArmResult], against_best: Sequence[Comparison], delta
     priced = sorted(arms, key=price_of)
     good = [a for a in priced if a.name == best.name or _no_worse(differences.get(a.name), delta)]
     plain = Recommendation(verdict="best", arm=best.name, sentence="", delta=delta, best=best.name)
+    if best.quality.value is None:  # no arm has a verdict, so none is better than another
+        return replace(plain, verdict="undecided", arm=None)
     if good[0].name != best.name:
         return replace(plain, verdict="cheapest", arm=good[0].name)
     questions = [

@@ -53,6 +53,8 @@ def advice(
     """The recommendation with its numbers; `found.sentence` is not read."""
     w, by_name = words(lang), {a.name: a for a in arms}
     best = by_name[found.best]
+    if best.quality.value is None:
+        return w["advice.unscored"]
     if found.verdict == "cheapest" and found.arm is not None:
         difference = next(c for c in against_best if c.arm == found.arm)
         said = w.say(
