@@ -72,7 +72,7 @@ def test_a_language_that_reports_do_not_speak_is_refused_before_anything_is_aske
 
 @pytest.mark.parametrize("task", ["extract", "write"])
 def test_a_study_without_a_single_verdict_recommends_nothing(ws: Workspace, task: str) -> None:
-    """The cases know answers, but neither fields nor checks: every arm is as good as unknown, not as bad as the others."""
+    """The cases know answers, but neither fields nor checks: how good an arm is stays unknown."""
     report = compare(ws, CASES, Design(task=task, arms=("prompt",)), name="blind")
     assert {a.quality.value for a in report.arms} == {None}
     assert (report.recommendation.verdict, report.recommendation.arm) == ("undecided", None)

@@ -10,8 +10,11 @@ from afina.evaluation.show.sentences import advice
 
 
 def best_of(arms: Sequence[ArmResult]) -> ArmResult:
-    """The highest quality; of equals the cheapest, then the first."""
-    return min(arms, key=lambda a: (-(a.quality.value if a.quality.value is not None else -1.0), price_of(a)))
+    """The highest quality, among arms with a verdict on at least half as many cases as any has; of equals the cheapest,
+    then the first."""
+    most = max(a.quality.cases for a in arms)
+    heard = [a for a in arms if 2 * a.quality.cases >= most]
+    return min(heard, key=lambda a: (-(a.quality.value if a.quality.value is not None else -1.0), price_of(a)))
 
 
 def price_of(arm: ArmResult) -> float:
