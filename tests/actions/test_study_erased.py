@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
+from afina.actions._building import stock_of
 from afina.actions._design import Design
+from afina.actions._learning import adapters
 from afina.actions.compare import compare
 from afina.actions.ingest import add, remove
 from afina.actions.initialise import initialise
 from afina.actions.studies import report_of
-from afina.domain.example import Case
+from afina.domain.example import Case, Example
+from afina.domain.message import Message
+from afina.domain.progress import silent
+from afina.store import artefacts
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder
 from afina.workspace import Workspace, open_workspace
@@ -51,3 +56,16 @@ def test_a_study_under_a_new_name_is_found_by_it(ws: Workspace) -> None:
     first = compare(ws, CASES, Design(arms=("base",)), name="spring")
     assert compare(ws, CASES, Design(arms=("base",)), name="autumn").name == "autumn"
     assert report_of(ws, "autumn").id == first.id
+
+
+def test_what_is_learnt_from_lies_in_no_file_when_it_is_learnt(ws: Workspace, tmp_path: Path) -> None:
+    """Removing a document takes its examples from the sets; a file beside the database would keep them."""
+    (made := tmp_path / "made").mkdir()
+    (made / "adapter.txt").write_text("learnt")
+    artefacts.put(ws.store, ws.root, ws.scope, kind="adapter", name="study-1-seed1", folder=made, meta={})
+    design = Design(seeds=1)
+    rows = [Example("e1", (Message("user", f"What is the {CANARY}?"), Message("assistant", "A bird.")))]
+    (found,) = adapters(ws, "study-1", stock_of(ws, CASES, design), rows, design, tell=silent)
+    assert found.files
+    files = [f for f in ws.root.rglob("*") if f.is_file() and f.suffix == ".jsonl"]
+    assert files == []

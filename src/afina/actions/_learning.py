@@ -46,6 +46,7 @@ def adapters(
             options = {"seed": seed, "epochs": epochs}
             tune(ws, file, name=name, options=options, max_minutes=limit, engine=stock.engine, resume=True, tell=tell)
         made.append(artefacts.find(ws.store, ws.scope, "adapter", name))
+    file.unlink()  # the rows stand in the database, where they can be erased
     return tuple(made)
 
 
