@@ -78,6 +78,8 @@ def main() -> None:
     if given.process:
         process(Path(given.process), given)
         return
+    if "AFINA_DATA" not in os.environ:
+        sys.exit("set AFINA_DATA: the folder that holds squad_v1_dev")
     load_per_core = os.getloadavg()[0] / (os.cpu_count() or 1)
     with tempfile.TemporaryDirectory() as scratch:
         folder = (given.out or Path(scratch)).resolve()
