@@ -244,8 +244,8 @@ class Workspace:
     def _gather(self, stage: Stage, *, where: str, shared: Shared | None) -> Gather:
         """A gather stage, built once for its options and the examples that it names (embedding those takes time)."""
         sets = [name for to, name in parts.named_by("gather", stage, where=where) if to == "examples"]
-        ids = [e.id for name in sets for e in self.demonstrations.examples(self.scope, name)]
-        key = digest(stage.digest, *ids)
+        shown = [e.digest for name in sets for e in self.demonstrations.examples(self.scope, name)]
+        key = digest(stage.digest, *shown)
         with self._lock:
             if key not in self._gathers:
                 while len(self._gathers) >= GATHERS_KEPT:

@@ -11,6 +11,7 @@ from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.actions.promote import promote, roll_back
 from afina.actions.studies import listed, report_of
+from afina.config import CostsSection
 from afina.contracts import Prompt
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case, Example
@@ -191,3 +192,53 @@ def test_a_large_engine_and_a_cascade_to_it(tmp_path: Path) -> None:
         assert report.arm("cascade").recipe["control"][0]["options"]["large"] == f"{report.id}-large"
         moved = promote(ws, report.id, name="best", arm="cascade", anyway=True)
         assert ws.answerer(moved.name)
+
+
+def test_a_study_is_widened_and_what_was_measured_is_kept(ws: Workspace, engine: EchoEngine) -> None:
+    first = compare(ws, CASES, Design(arms=("base",)))
+    engine.asked.clear()
+    second = compare(ws, CASES, Design(arms=("base", "prompt"), delta=0.05, budget=Budget(tokens=10**9)))
+    assert second.id == first.id
+    assert all(len(p.messages) == 2 and p.messages[0].content.startswith("You answer") for p in engine.asked)
+    assert len(engine.asked) == len(CASES) + 20 + 1  # both passes of one arm, and one answer to warm it
+    assert second.arm("base").quality == first.arm("base").quality
+    assert report_of(ws, first.id).recommendation.delta == 0.05
+
+
+def test_another_wording_of_an_example_is_another_study(ws: Workspace) -> None:
+    rows = [example(n) for n in range(40)]
+    ws.demonstrations.put(ws.scope, "shown", rows)
+    before = compare(ws, CASES[:20], Design(arms=("examples",), examples="shown"))
+    turns = (rows[0].messages[0], Message("assistant", "other words"))
+    ws.demonstrations.put(ws.scope, "shown", [Example(rows[0].id, turns), *rows[1:]])
+    assert compare(ws, CASES[:20], Design(arms=("examples",), examples="shown")).id != before.id
+
+
+def test_an_arm_of_several_seeds_is_promoted_by_the_one_that_is_served(ws: Workspace, engine: EchoEngine) -> None:
+    for name, most in (("worst", 70), ("better", 118), ("best", 119)):
+        adapter(ws, engine, name, right_up_to(most))
+    recipes.put(ws.store, ws.scope, Recipe("rival", "local", gather=(Stage("prompt", {"instructions": "Rival."}),)))
+    engine.answers = lambda prompt, choice: right_up_to(95 if "Rival" in prompt.messages[0].content else 20)(prompt, 0)
+    design = Design(tuned=("worst", "better", "best"), arms=("tuned",), recipes=("rival",), delta=0.1, early=False)
+    report = compare(ws, CASES, design)
+    assert report.recommendation.best == "tuned"
+    with pytest.raises(Conflict, match="tuned may be worse than rival"):
+        promote(ws, report.id, name="rival", arm="tuned")
+
+
+def test_what_counts_cost_is_kept_with_the_study(ws: Workspace) -> None:
+    report = compare(ws, CASES[:30], Design(arms=("prompt",)))
+    ws.config = ws.config.model_copy(update={"costs": CostsSection(cpu_hour_price=3.0)})
+    assert report_of(ws, report.id) == report
+
+
+def test_a_limit_that_cannot_be_kept_is_refused_at_once(tmp_path: Path) -> None:
+    root = initialise(tmp_path / "two")
+    with (root / "afina.toml").open("a") as file:
+        file.write('\n[engines.big]\nuse = "openai"\nurl = "http://127.0.0.1:1/v1"\nmodel = "big-model"\n')
+    small, big = EchoEngine(right_up_to(40)), EchoEngine(right_up_to(110), name="big-model")
+    with open_workspace(root, engines={"local": small, "big": big}, environ={}) as ws:
+        for budget in (Budget(money=1), Budget(energy_wh=1)):
+            with pytest.raises(BadRequest, match=r"elsewhere|price_in"):
+                compare(ws, CASES, Design(large="big", budget=budget))
+    assert not small.asked

@@ -33,7 +33,7 @@ def test_cpu_is_the_engines_batched_and_this_processs_alone() -> None:
         row(2, cpu_s=4, own=9),
         row(3, cpu_s=50, failed="engine_error: x"),
         row(0, turn="latency", own=0.1, cpu_s=70),
-        row(1, turn="latency", own=0.3, cpu_s=70),
+        row(3, turn="latency", own=0.3, cpu_s=70),
     )
     assert cost.cpu_s == pytest.approx(3.2)
     assert (cost.energy_wh, cost.carbon_g) == pytest.approx((0.032, 0.016))
@@ -62,8 +62,8 @@ def test_unknown_cpu_is_unknown_energy_and_no_zero(rows: tuple[Row, ...]) -> Non
 
 
 def test_counters_are_believed_only_if_they_saw_every_answer() -> None:
-    """7.2 and 14.4 J, the first block left out: 10.8 J are 0.003 Wh, 0.0015 g."""
-    alone = row(1, turn="latency")
+    """7.2 and 14.4 J, the case of the latency pass left out: 10.8 J are 0.003 Wh, 0.0015 g."""
+    alone = row(0, turn="latency")
     seen = [row(0, block=0, energy_j=900), row(1, energy_j=7.2), row(2, energy_j=14.4)]
     cost = cost_of(*seen, alone)
     assert cost.measured

@@ -16,7 +16,7 @@ from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Progress
 from afina.domain.report import LeftOut, Overlap, Preparation, Row
-from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, NotFound, Unsupported
+from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, Unsupported
 from afina.evaluation.conclude import BASE, Entry
 from afina.evaluation.overlap import asked_in, overlap
 from afina.evaluation.run import Setting
@@ -193,19 +193,20 @@ class Builder:
         return {**self._costs, **{a.digest: learning.tuning_cost(a) for a in learnt}}
 
     def _overlap(self, cases: Sequence[Case], on: choices.Validation) -> Overlap:
-        """Of the cases with what was learnt or may be shown, and with the documents that are searched."""
+        """Of the cases with what may be shown, what adapters named in the design learnt, and what is searched."""
         ws, collection = self._ws, self._stock.knowledge
         texts = (p.text for p in ws.passages.passages(ws.scope, collection)) if collection else ()
-        return replace(self._learnt(cases) or on.overlap, index=asked_in(texts, cases))
+        learnt = [name for name in self._design.tuned if name in ws.demonstrations.names(ws.scope)]
+        rows = {e.digest: e for name in learnt for e in ws.demonstrations.examples(ws.scope, name)}
+        found = overlap([*rows.values()], cases)[0]
+        return Overlap(
+            rows=max(found.rows, on.overlap.rows), exact=_union(found.exact, on.overlap.exact),
+            near=_union(found.near, on.overlap.near), removed=on.overlap.removed, index=asked_in(texts, cases),
+        )  # fmt: skip
 
-    def _learnt(self, cases: Sequence[Case]) -> Overlap | None:
-        """What the rows that adapters named in the design learnt share with the cases."""
-        for name in self._design.tuned:
-            try:
-                return overlap(self._ws.demonstrations.examples(self._ws.scope, name), cases)[0]
-            except NotFound:
-                continue
-        return None
+
+def _union(one: Sequence[str], other: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*one, *other)))
 
 
 def _together(parts: Sequence[Preparation]) -> Preparation:

@@ -9,6 +9,7 @@ from afina.actions._arms import Stock
 from afina.actions._design import Design
 from afina.actions.head import head
 from afina.actions.tune import tune
+from afina.actions.verify import verify
 from afina.domain.artefact import Artefact
 from afina.domain.example import Example
 from afina.domain.message import Message
@@ -45,6 +46,8 @@ def adapters(
             tell(Progress("", note=f"tuning on {len(rows)} examples, seed {seed + 1} of {design.seeds}"))
             options = {"seed": seed, "epochs": epochs}
             tune(ws, file, name=name, options=options, max_minutes=limit, engine=stock.engine, resume=True, tell=tell)
+        elif ws.engine(stock.engine).card.base:  # it may have been cut off before its certificate was made
+            ws.portal.run(verify(ws, name, engine=stock.engine, tell=tell))
         made.append(artefacts.find(ws.store, ws.scope, "adapter", name))
     file.unlink()  # the rows stand in the database, where they can be erased
     return tuple(made)

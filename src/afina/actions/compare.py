@@ -1,6 +1,6 @@
 """Run several ways of answering over the same cases, say what each is worth, and recommend one."""
 
-import json
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -12,13 +12,13 @@ from afina.actions import _arms as arms_of
 from afina.actions._building import Builder, Ready, stock_of
 from afina.actions._counting import cpu_of
 from afina.actions._design import Design
+from afina.actions._identity import study_id as id_of
 from afina.actions._judging import judge_of, verdicts
 from afina.actions.load import load
 from afina.actions.studies import cases_as_json, design_as_json, entry_as_json, rates_of, report_of
 from afina.contracts import Scorer
 from afina.domain.artefact import Recipe
 from afina.domain.ask import Ask
-from afina.domain.document import digest
 from afina.domain.example import Case
 from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
@@ -26,7 +26,7 @@ from afina.domain.report import Report, Row, Stopped
 from afina.engines._attached import AttachedEngine
 from afina.errors import BadRequest, EmptyExamples
 from afina.evaluation.asking import Questioning
-from afina.evaluation.budget import over
+from afina.evaluation.budget import Budget, over
 from afina.evaluation.conclude import BASE, Facts, evidence
 from afina.evaluation.memory import peak_of_tree
 from afina.evaluation.run import Arm, Measured, Plan, Setting, study
@@ -36,12 +36,12 @@ from afina.evaluation.show.words import words
 from afina.evaluation.task import Task
 from afina.mechanisms.sharing import Shared
 from afina.store import studies
-from afina.store.models import OF_STUDIES
 from afina.trust.energy import meter
-from afina.trust.setup import versions
 from afina.workspace import Workspace
 
 SCORERS = "evaluation.scorers"
+EVERY_BLOCK = 20
+"""Blocks up to which arms are looked at after each."""
 
 
 def compare(
@@ -70,10 +70,11 @@ def compare(
     names = arms_of.wanted(design, stock.task)
     _open(ws, stock, design, tell)
     judge = judge_of(ws, design, tell=tell)
-    study_id = _id(ws, stock, cases, design)
+    study_id, body = id_of(ws, stock, cases, design), _body(ws, stock, cases, design)
     if again:
         studies.forget(ws.store, ws.scope, study_id)
-    studies.begin(ws.store, ws.scope, study_id, name=name, body=_body(ws, stock, cases, design))
+    studies.begin(ws.store, ws.scope, study_id, name=name, body=body)
+    studies.describe(ws.store, ws.scope, study_id, body)
     with counters() as joules:
         setting = _setting(ws, stock, design, tell, joules)
         ready = Builder(ws, stock, design, setting, study_id).ready(cases, names)
@@ -110,8 +111,22 @@ def _open(ws: Workspace, stock: arms_of.Stock, design: Design, tell: Tell) -> No
     recipes = [arms_of.surrounded(ws.recipe(name), stock.task) for name in design.recipes]
     for engine in dict.fromkeys((stock.engine, stock.large or stock.engine, *(r.engine for r in recipes))):
         load(ws, ws.config.model_of(engine), tell=tell)
+        check_prices(ws, engine, design.budget)
     for recipe in recipes:
         ws.answerer(recipe)
+
+
+def check_prices(ws: Workspace, engine: str, budget: Budget) -> None:
+    """Raise BadRequest for a limit that could not be kept: an engine elsewhere whose price, or energy, nobody knows."""
+    name, used = ws.config.engine(engine)
+    if not getattr(plugins.load("engines", used.use), "REMOTE", False):
+        return
+    if budget.energy_wh is not None:
+        raise BadRequest(f'engine "{name}" is elsewhere: what energy it takes is not known here', param="energy_wh")
+    if budget.money is not None and not {"price_in", "price_out"} <= set(used.options):
+        raise BadRequest(
+            f'engine "{name}" has no price_in and price_out: set them, or no limit of money', param="money"
+        )
 
 
 @contextmanager
@@ -176,6 +191,8 @@ def _deciding(
     entries = ready.entries
 
     def decide(done: Sequence[Case], rows: Sequence[Row]) -> Sequence[Stopped]:
+        if not is_look(len(done), design.block):
+            return ()
         seen = evidence(entries, cases, rows, facts)  # all cases: a group that is asked in part must be known as such
         worse = dominated(seen.right, seen.groups, delta=design.delta, protected=(BASE,)) if design.early else {}
         found = [Stopped(arm, "dominated", d.after_cases, d.against, d.low, d.high) for arm, d in worse.items()]
@@ -188,32 +205,21 @@ def _deciding(
     return decide
 
 
+def is_look(done: int, block: int) -> bool:
+    """Whether arms are looked at after so many cases: after every block at first, then each time there is a tenth more,
+    so that the looks of a long study do not cost more than its answers."""
+    blocks = math.ceil(done / block)
+    return blocks <= EVERY_BLOCK or int(math.log(blocks, 1.1)) > int(math.log(blocks - 1, 1.1))
+
+
 def _body(ws: Workspace, stock: arms_of.Stock, cases: Sequence[Case], design: Design) -> dict[str, object]:
     return {
         "cases": cases_as_json(cases),
         "design": design_as_json(design),
+        "rates": asdict(rates_of(ws)),
         "engine": ws.engine(stock.engine).card.fingerprint,
         "settings": _settings(stock, design),
     }
-
-
-def _id(ws: Workspace, stock: arms_of.Stock, cases: Sequence[Case], design: Design) -> str:
-    """Follows from all that is measured: the same study is found again, another one is another."""
-    engines = [ws.config.engine(name) for name in (stock.engine, *([stock.large] if stock.large else []))]
-    cards = [ws.engine(name).card for name, _ in engines]
-    generation = ws.passages.generation(ws.scope, stock.knowledge) if stock.knowledge else 0
-    shown = ws.demonstrations.examples(ws.scope, stock.examples) if stock.examples else ()
-    collection = ws.config.collection(stock.knowledge) if stock.knowledge else None
-    parts = [
-        *(c.fingerprint for c in cards), *(c.base for c in cards), *(used.model_dump_json() for _, used in engines),
-        json.dumps(versions()), json.dumps(design_as_json(design), sort_keys=True), stock.lang, stock.form,
-        json.dumps(stock.task.prompts, sort_keys=True), str(stock.task.max_tokens),
-        ws.config.citations.model_dump_json(), collection.model_dump_json() if collection else "",
-        f"{stock.knowledge} {generation}", *(a.digest for a in stock.tuned), *(e.id for e in shown),
-        *(ws.recipe(name).digest for name in (*design.recipes, *([design.judge] if design.judge else []))),
-        *(json.dumps(case, ensure_ascii=False, sort_keys=True) for case in cases_as_json(cases)),
-    ]  # fmt: skip
-    return f"{OF_STUDIES}{digest(*parts)[:16]}"
 
 
 def _settings(stock: arms_of.Stock, design: Design) -> Mapping[str, object]:

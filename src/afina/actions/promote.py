@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from afina.actions.studies import report_of
 from afina.domain.report import Report
 from afina.errors import Conflict, NotFound, nearest
-from afina.evaluation.conclude import between
+from afina.evaluation.proof import between
 from afina.store import promotions, recipes
 from afina.workspace import Workspace
 
@@ -29,7 +29,8 @@ def promote(
     """Let what a study recommends answer under a name, at once and without a restart.
 
     name: the study's own by default. arm: another one than the recommended; it must not be worse than the best by more
-    than the study's delta. What answers under the name now must have been an arm too, and the new one not be worse.
+    than the study's delta. What answers under the name now must have been an arm too, and the new one not be worse. An
+    arm with several seeds is served by its first, whose own verdicts are the proof.
     anyway: skip both proofs.
 
     Raises:

@@ -58,7 +58,7 @@ def report_of(ws: Workspace, study: str) -> Report:
         id=found.id, name=found.name, created=found.created, engine=body["engine"], settings=body["settings"]
     )
     facts = Facts(
-        task=task_of(design), delta=design.delta, rates=rates_of(ws),
+        task=task_of(design), delta=design.delta, rates=Rates(**body["rates"]) if "rates" in body else rates_of(ws),
         stopped=tuple(Stopped(**s) for s in body["stopped"]), skipped=tuple(LeftOut(**s) for s in body["skipped"]),
         overlap=_overlap(body["overlap"]), judges=tuple(Agreement(**j) for j in body.get("judges", ())),
         texts=studies.texts_of(ws.store, ws.scope, found.id),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from afina.domain.document import digest
 from afina.domain.message import Message
 
 
@@ -18,6 +19,11 @@ class Example:
     id: str
     messages: tuple[Message, ...]
     group: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Over its words and its group, whatever it is called."""
+        return digest(self.group, *(part for m in self.messages for part in (m.role, m.content)))
 
     @property
     def question(self) -> str:

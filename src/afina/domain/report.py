@@ -156,7 +156,8 @@ class Stopped:
 
     dominated: `against` is better than it by more than delta: low, high are the ends of the confidence sequence of the
     difference (arm less against), which holds at every look. budget: `limit` names which, `would` what the study would
-    have come to and `of` what it may, in the limit's unit.
+    have come to and `of` what it may, in the limit's unit. blocks: how many it answered; its rows of later ones, from a
+    run that stopped later, do not count.
     """
 
     arm: str
@@ -168,6 +169,7 @@ class Stopped:
     limit: str = ""
     would: float = 0.0
     of: float = 0.0
+    blocks: int = 0
 
 
 @dataclass(frozen=True, slots=True)

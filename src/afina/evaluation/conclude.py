@@ -30,7 +30,7 @@ from afina.evaluation.factorial import effects
 from afina.evaluation.pareto import front
 from afina.evaluation.power import smallest_effect
 from afina.evaluation.recommend import best_of, recommended
-from afina.evaluation.run import Texts, in_order
+from afina.evaluation.run import Texts, in_order, until_stopped
 from afina.evaluation.savings import savings
 from afina.evaluation.seeds import spread
 from afina.evaluation.show.sentences import findings
@@ -110,6 +110,7 @@ def concluded(
     entries: Sequence[Entry], cases: Sequence[Case], rows: Sequence[Row], facts: Facts, heading: Heading
 ) -> Report:
     """The report of a finished study. Quality is the mean of the task's primary scorer, over all cases."""
+    rows = until_stopped(rows, {row: e.name for e in entries for row in e.rows}, facts.stopped)
     seen = evidence(entries, cases, rows, facts)
     prices = costs({e.name: seen.rows[e.name] for e in entries}, {e.name: e.preparation for e in entries}, facts.rates)
     arms = tuple(_arm(e, seen, facts, cost=prices[e.name]) for e in entries)
@@ -144,14 +145,15 @@ def evidence(entries: Sequence[Entry], cases: Sequence[Case], rows: Sequence[Row
     primary = facts.task.primary
     wrong = facts.task.failed_is_wrong
     right = {name: verdicts(mine, asked, primary, primary=wrong) for name, mine in by_arm.items()}
-    spreads: dict[str, Spread] = {}
-    for entry in entries:
-        if len(entry.rows) > 1:
-            each = [[r for r in by_arm[entry.name] if r.arm == member] for member in entry.rows]
-            found = spread([verdicts(mine, asked, primary, primary=wrong) for mine in each])
-            spreads |= {entry.name: found} if found else {}
+    spreads = {e.name: s for e in entries if (s := _spread(e, by_arm[e.name], asked, primary, wrong=wrong))}
     early = frozenset(s.arm for s in facts.stopped if s.why == "dominated")
     return Evidence(asked, by_arm, right, spreads, early)
+
+
+def _spread(entry: Entry, rows: list[Row], asked: list[Case], scorer: str, *, wrong: bool) -> Spread | None:
+    """What seeds make of a figure; None for an arm without several."""
+    each = [[r for r in rows if r.arm == member] for member in entry.rows]
+    return spread([verdicts(mine, asked, scorer, primary=wrong) for mine in each]) if len(each) > 1 else None
 
 
 def _arm(entry: Entry, seen: Evidence, facts: Facts, *, cost: Cost) -> ArmResult:
@@ -168,10 +170,10 @@ def _arm(entry: Entry, seen: Evidence, facts: Facts, *, cost: Cost) -> ArmResult
 
 
 def _metric(scorer: str, entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
-    primary = scorer == facts.task.primary
-    values = verdicts(seen.rows[entry.name], seen.cases, scorer, primary=primary and facts.task.failed_is_wrong)
-    spread = seen.spreads.get(entry.name) if primary else None
-    return estimate(values, seen.groups, spread=spread, early=entry.name in seen.early, seed=facts.seed)
+    wrong, rows = scorer == facts.task.primary and facts.task.failed_is_wrong, seen.rows[entry.name]
+    values = verdicts(rows, seen.cases, scorer, primary=wrong)
+    seeds = _spread(entry, rows, seen.cases, scorer, wrong=wrong)
+    return estimate(values, seen.groups, spread=seeds, early=entry.name in seen.early, seed=facts.seed)
 
 
 def _judged(entry: Entry, seen: Evidence, facts: Facts) -> Estimate:
@@ -215,17 +217,6 @@ def _is_not_worse(arm: str, other: str, seen: Evidence, facts: Facts) -> bool:
     pair = {name: seen.right[name] for name in (other, arm)}
     found = compared(other, pair, seen.groups, delta=facts.delta, spreads=seen.spreads, seed=facts.seed)
     return bool(found) and found[0].low > -facts.delta
-
-
-def between(report: Report, arm: str, other: str) -> Comparison | None:
-    """`arm` less `other` over the cases of a report, alone (nothing is corrected); None where they share none."""
-    right = {
-        name: np.array([np.nan if (v := r.right.get(name)) is None else v for r in report.results], dtype=np.float64)
-        for name in (other, arm)
-    }
-    spreads = {a.name: a.spread for a in report.arms if a.spread}
-    groups = [result.group for result in report.results]
-    return next(iter(compared(other, right, groups, delta=report.recommendation.delta, spreads=spreads)), None)
 
 
 def _effects(seen: Evidence, facts: Facts) -> tuple[Effect, ...]:

@@ -71,8 +71,9 @@ def energy(row: Row, rates: Rates) -> float | None:
 def _plain(rows: Sequence[Row], preparation: Preparation, rates: Rates) -> Cost:
     said = [r for r in rows if r.turn == "quality" and not r.failed]
     alone = [r for r in rows if r.turn == "latency" and not r.failed]
-    # The first block holds the latency cases, whose prompts an engine may still have in a cache.
-    fresh = [r for r in said if r.block > 0] or said
+    # The prompts of cases that were asked in the latency pass may still be in an engine's cache.
+    warm = {r.case for r in rows if r.turn == "latency"}
+    fresh = [r for r in said if r.case not in warm] or said
     engine_s = _mean([r.used.cpu_s for r in fresh])
     # Arms share stages in the quality pass, so whose work it was shows only where each runs its own.
     own_s = _mean([r.own_cpu_s for r in alone])

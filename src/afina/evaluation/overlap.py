@@ -19,13 +19,16 @@ def overlap(rows: Sequence[Example], cases: Sequence[Case]) -> tuple[Overlap, fr
     """
     asked = [(case, _words(case.question), [_words(case.question), _words(case.span)]) for case in cases]
     whole = {tuple(question): case.id for case, question, _ in asked if question}
-    grams = {gram: case.id for case, _, texts in asked for text in texts for gram in _grams(text)}
+    grams: dict[tuple[str, ...], set[str]] = {}
+    for case, _, texts in asked:
+        for gram in {g for text in texts for g in _grams(text)}:
+            grams.setdefault(gram, set()).add(case.id)
     exact: dict[str, None] = {}
     near: dict[str, None] = {}
     touched: set[str] = set()
     for row in rows:
         same = whole.get(tuple(_words(_last_line(row.question)))) or whole.get(tuple(_words(row.question)))
-        shared = {grams[g] for text in _texts(row) for g in _grams(_words(text)) if g in grams}
+        shared = {case for text in _texts(row) for g in _grams(_words(text)) for case in grams.get(g, ())}
         if same:
             exact[same] = None
         near.update(dict.fromkeys(sorted(shared)))

@@ -8,7 +8,7 @@ the first one would have.
 import asyncio
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from afina.border import in_thread
@@ -119,7 +119,14 @@ async def study(
     await _latency(arms, alone, setting, pace, rows)
     stopped = await _quality(arms, ordered, setting, pace, rows)
     wanted = ((arm.name, turn, case.id) for turn, some in passes for arm in arms for case in some)
-    return Measured([rows[key] for key in wanted if key in rows], stopped)
+    families = {arm.name: arm.family for arm in arms}
+    return Measured(until_stopped([rows[key] for key in wanted if key in rows], families, stopped), stopped)
+
+
+def until_stopped(rows: Iterable[Row], families: Mapping[str, str], stopped: Sequence[Stopped]) -> list[Row]:
+    """Without what arms said after they were stopped, in another run of the study. families: name of rows -> arm."""
+    blocks = {s.arm: s.blocks for s in stopped if s.blocks}
+    return [r for r in rows if r.turn != "quality" or r.block < blocks.get(families.get(r.arm, ""), r.block + 1)]
 
 
 async def _latency(
@@ -141,6 +148,7 @@ async def _quality(
     arms: Sequence[Arm], cases: list[Case], setting: Setting, pace: Pace, rows: dict[tuple[str, str, str], Row]
 ) -> tuple[Stopped, ...]:
     stopped: dict[str, Stopped] = {}
+    families = {arm.name: arm.family for arm in arms}
     size = setting.plan.block
     for number, first in enumerate(range(0, len(cases), size)):
         running = [arm for arm in arms if arm.family not in stopped]
@@ -149,17 +157,19 @@ async def _quality(
             if todo:
                 rows.update(await _block(arm, todo, setting, pace, turn="quality", number=number))
         if first + size < len(cases):
-            found = await _decided(cases[: first + size], setting, rows)
-            stopped = {**{s.arm: s for s in found}, **stopped}
+            found = await _decided(
+                cases[: first + size], setting, until_stopped(rows.values(), families, [*stopped.values()])
+            )
+            stopped = {**{s.arm: replace(s, blocks=number + 1) for s in found}, **stopped}
         for arm in running:
             if arm.family in stopped:
                 pace.drop(("quality", arm.name))
     return tuple(stopped.values())
 
 
-async def _decided(done: list[Case], setting: Setting, rows: Mapping[tuple[str, str, str], Row]) -> Sequence[Stopped]:
+async def _decided(done: list[Case], setting: Setting, rows: Sequence[Row]) -> Sequence[Stopped]:
     ids = {case.id for case in done}
-    known = [row for row in rows.values() if row.turn == "latency" or row.case in ids]
+    known = [row for row in rows if row.turn == "latency" or row.case in ids]
     return await in_thread(setting.decide, done, known)
 
 
