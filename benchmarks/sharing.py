@@ -31,7 +31,6 @@ from typing import Any
 import psutil
 
 from afina.actions._building import Builder, stock_of
-from afina.actions._design import Design
 from afina.actions.compare import scorers
 from afina.actions.ingest import add
 from afina.actions.initialise import initialise
@@ -40,8 +39,9 @@ from afina.domain.ask import Ask
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
 from afina.domain.progress import Progress, Tell
-from afina.domain.report import Row
+from afina.domain.row import Row
 from afina.evaluation.asking import Questioning
+from afina.evaluation.design import Design
 from afina.evaluation.run import Arm, Plan, Setting, study
 from afina.mechanisms.sharing import Shared
 from afina.store import studies

@@ -19,12 +19,11 @@ from afina.domain.report import (
     Preparation,
     Recommendation,
     Report,
-    Row,
     Saving,
-    Source,
     Spread,
     Stopped,
 )
+from afina.domain.row import Row, Source
 
 SHARES = {"base": 0.12, "prompt": 0.15, "examples": 0.3, "knowledge": 0.43, "tuned": 0.24, "tuned+knowledge": 0.61}
 MANY = {**SHARES, "nearest": 0.4, "large": 0.7}

@@ -19,13 +19,13 @@ from _orderings.study import (
     studied,
     task_called,
 )
-from afina.actions._design import Design
 from afina.actions.ingest import add
 from afina.actions.synthesise import synthesise
 from afina.domain.artefact import Stage
 from afina.domain.document import Passage
 from afina.domain.example import Case, Example, share_of
 from afina.evaluation.cases import load_cases
+from afina.evaluation.design import Design
 from afina.tuning.data import as_row, load_demonstrations, load_examples
 from reading_parts.squad import Asked
 
@@ -38,7 +38,13 @@ wins nothing."""
 TEMPLATE = Path(afina.__file__).parent / "templates" / "support" / "en"
 PAGES, READER = "ossay", "read+knowledge"
 OPTIONS = {"epochs": 12}
-SYNTHESISED, TOP_K = 150, 2
+SYNTHESISED, TOP_K, CONTROL = 150, 2, 60
+ORDERINGS = [
+    Ordering(READER, "tuned"),
+    Ordering("knowledge", "tuned"),
+    Ordering(READER, "knowledge"),
+    Ordering(READER, "tuned", "token_f1"),
+]
 
 
 def invented(bench: Bench) -> list[Outcome]:
@@ -77,15 +83,19 @@ def _held(
         top_k=TOP_K, early=False,
     )  # fmt: skip
     report = studied(bench, f"facts: {collection}", cases, design)
-    return held(
-        report,
-        [
-            Ordering(READER, "tuned"),
-            Ordering("knowledge", "tuned"),
-            Ordering(READER, "knowledge"),
-            Ordering(READER, "tuned", "token_f1"),
-        ],
-    )
+    return [*_learnt(bench, collection, facts, questions), *held(report, ORDERINGS)]
+
+
+def _learnt(bench: Bench, collection: str, facts: str, questions: Sequence[Example]) -> list[Outcome]:
+    """A control: the adapter asked, word for word, what it was taught; else losing would only be not having learnt."""
+    taught = sorted(questions, key=lambda example: share_of(example.id, salt="control"))[:CONTROL]
+    cases = [Case(e.id, e.question, (e.answer,), group=e.group, lang="en") for e in taught]
+    design = Design(knowledge=None, tuned=(facts,), arms=("tuned",), early=False)
+    report = studied(bench, f"taught: {collection}", cases, design)
+    control = held(report, [Ordering("tuned", "base")])
+    return [
+        Outcome(f"control, questions that were taught: {o.what}", o.difference, o.low, o.high, o.why) for o in control
+    ]
 
 
 def _recall(passage: Passage) -> str:

@@ -23,10 +23,10 @@ from _orderings.study import (
     task_called,
     values,
 )
-from afina.actions._design import Design
 from afina.domain.artefact import Stage
 from afina.domain.example import Case, Example, share_of
 from afina.domain.report import Report
+from afina.evaluation.design import Design
 from afina.evaluation.overlap import overlap
 
 EXPECTS = """Few examples a class: a linear head on frozen embeddings beats tuning; with more, tuning catches up (arXiv

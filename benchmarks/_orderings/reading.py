@@ -2,7 +2,7 @@
 
 from _orderings import squad_pages
 from _orderings.study import Bench, Ordering, Outcome, held, learning_of, studied
-from afina.actions._design import Design
+from afina.evaluation.design import Design
 
 EXPECTS = """Reading is learnt by tuning: with the same passages in the prompt, the tuned model answers and the stock
 one hardly does (arXiv 2603.11513, 2403.10131). SQuAD questions about 16 articles that the adapter never saw, passages

@@ -4,8 +4,8 @@ import re
 
 from _orderings.labels import banking
 from _orderings.study import Bench, Ordering, Outcome, held, lines, mixed, pair, studied
-from afina.actions._design import Design
 from afina.domain.example import Case, Example
+from afina.evaluation.design import Design
 
 EXPECTS = """Demonstrations near to the question beat fixed ones. Stock model, nothing tuned; how many are shown is
 chosen for each on validation cases of the same set. banking77 (12 classes, up to 50 examples a class) as

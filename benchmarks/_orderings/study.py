@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from afina.actions._design import Design, task_of
 from afina.actions.compare import compare
 from afina.actions.head import head
 from afina.actions.tune import tune
@@ -19,8 +18,9 @@ from afina.domain.example import Case, Example, share_of
 from afina.domain.message import Message
 from afina.domain.progress import Tell
 from afina.domain.report import Estimate, Report
-from afina.evaluation.differences import Floats
-from afina.evaluation.statistics import group_numbers, interval
+from afina.evaluation.design import Design, task_of
+from afina.evaluation.statistics.differences import Floats
+from afina.evaluation.statistics.resampling import group_numbers, interval
 from afina.evaluation.task import Task
 from afina.store import artefacts, recipes
 from afina.tuning.data import as_row

@@ -14,9 +14,9 @@ from _orderings.study import (
     studied,
     task_called,
 )
-from afina.actions._design import Design
 from afina.actions.ingest import add_bytes
 from afina.domain.example import Case, Example
+from afina.evaluation.design import Design
 from reading_parts.squad import Asked
 
 EXPECTS = """Style and format: tuning and examples beat knowledge. The rules of an invented house are the documents (all

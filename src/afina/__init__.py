@@ -15,7 +15,6 @@ import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from afina.actions._design import Design
     from afina.actions.answered import answered as ask
     from afina.actions.compare import compare
     from afina.actions.ingest import add
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from afina.domain.answer import Answer
     from afina.domain.ask import Scope
     from afina.domain.example import Case
+    from afina.evaluation.design import Design
     from afina.workspace import Workspace, open_workspace
 
 __all__ = [
@@ -52,7 +52,7 @@ __all__ = [
 _HOMES = {
     "Answer": "afina.domain.answer",
     "Case": "afina.domain.example",
-    "Design": "afina.actions._design",
+    "Design": "afina.evaluation.design",
     "Scope": "afina.domain.ask",
     "Workspace": "afina.workspace",
     "add": "afina.actions.ingest",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.ingest import add
 from afina.actions.initialise import initialise
@@ -22,6 +21,7 @@ from afina.domain.example import Case, Example
 from afina.domain.message import Message
 from afina.errors import BadRequest, Conflict, EmptyExamples, EngineError, InvalidRow, NotFound
 from afina.evaluation.cases import load_cases
+from afina.evaluation.design import Design
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from afina.actions import demo as demos
-from afina.actions._design import Design
 from afina.actions.demo import READER, Doing, Shown, demo
 from afina.actions.initialise import initialise
 from afina.domain.artefact import Artefact
@@ -16,6 +15,7 @@ from afina.domain.example import Case
 from afina.domain.progress import Progress
 from afina.domain.report import ArmResult, Cost, Estimate, Recommendation, Report
 from afina.errors import BadRequest
+from afina.evaluation.design import Design
 from afina.store import artefacts
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.contracts import Prompt
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case
 from afina.domain.pair import Pair, pair_text
-from afina.domain.report import Report, Row
+from afina.domain.report import Report
+from afina.domain.row import Row
 from afina.errors import BadRequest, EngineError, NotFound
 from afina.evaluation.budget import Budget
+from afina.evaluation.design import Design
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.actions.promote import promote, roll_back
@@ -19,6 +18,7 @@ from afina.domain.message import Message
 from afina.domain.report import LeftOut
 from afina.errors import BadRequest, Conflict, NotFound
 from afina.evaluation.budget import Budget
+from afina.evaluation.design import Design
 from afina.store import artefacts, promotions, recipes
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from afina.actions._counting import cpu_of
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.domain.abstention import NOT_FOUND
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case
+from afina.evaluation.design import Design
 from afina.store import recipes
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from afina.actions._building import stock_of
-from afina.actions._design import Design
 from afina.actions._learning import adapters
 from afina.actions.compare import compare
 from afina.actions.ingest import add, remove
@@ -15,6 +14,7 @@ from afina.actions.studies import report_of
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
 from afina.domain.progress import silent
+from afina.evaluation.design import Design
 from afina.store import artefacts
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

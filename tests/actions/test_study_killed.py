@@ -24,7 +24,6 @@ from typing import Any
 
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.ingest import add
 from afina.actions.initialise import initialise
@@ -32,8 +31,10 @@ from afina.contracts import Prompt
 from afina.domain.abstention import ANSWER_FORM
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
-from afina.domain.report import Report, Row
+from afina.domain.report import Report
+from afina.domain.row import Row
 from afina.evaluation.budget import Budget
+from afina.evaluation.design import Design
 from afina.evaluation.run import Plan
 from afina.store import studies
 from afina.store.checks import database_problems

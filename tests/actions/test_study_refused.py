@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.actions.promote import promote
@@ -13,6 +12,7 @@ from afina.domain.artefact import Recipe
 from afina.domain.example import Case, Example
 from afina.domain.message import Message
 from afina.errors import BadRequest, ConfigError, Conflict
+from afina.evaluation.design import Design
 from afina.store import recipes, studies
 from afina.testing.echo import EchoEngine
 from afina.testing.fakes import WordEmbedder

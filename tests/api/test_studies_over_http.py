@@ -8,11 +8,11 @@ import httpx2
 import openai
 import pytest
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.contracts import Prompt
 from afina.domain.abstention import ANSWER_FORM
 from afina.domain.example import Case
+from afina.evaluation.design import Design
 from afina.store import studies
 from afina.testing.echo import EchoEngine
 from afina.testing.serving import Serving

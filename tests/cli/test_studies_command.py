@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.initialise import initialise
 from afina.cli import main
 from afina.cli._study import WIDTH, fitting, show
 from afina.domain.example import Case
+from afina.evaluation.design import Design
 from afina.evaluation.show.tables import tables
 from afina.testing.echo import EchoEngine
 from afina.workspace import open_workspace

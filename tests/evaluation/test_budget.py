@@ -5,7 +5,8 @@ import random
 import pytest
 
 from afina.domain.answer import Used
-from afina.domain.report import Preparation, Row, Stopped
+from afina.domain.report import Preparation, Stopped
+from afina.domain.row import Row
 from afina.errors import BadRequest
 from afina.evaluation.budget import Budget, over, too_dear
 from afina.evaluation.cost import Rates

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from afina.domain.answer import Used
-from afina.domain.report import Cost, Preparation, Row
+from afina.domain.report import Cost, Preparation
+from afina.domain.row import Row
 from afina.evaluation.cost import GRID_G_PER_KWH, WATTS_PER_CORE, Rates, bill, costs, energy
 
 RATES = Rates(watts_per_core=36, grid_g_per_kwh=500, amortised_over=100)

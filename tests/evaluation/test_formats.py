@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
-from afina.domain.report import ArmResult, CaseResult, Comparison, Estimate, Report, Row
+from afina.domain.report import ArmResult, CaseResult, Comparison, Estimate, Report
+from afina.domain.row import Row
 from afina.errors import BadRequest
 from afina.evaluation.show.csv import arms, rows
 from afina.evaluation.show.formats import FORMATS, check_suffix, written

@@ -13,7 +13,8 @@ from afina.contracts import Score
 from afina.domain.answer import Answer, Chose, Label
 from afina.domain.example import Case
 from afina.domain.pair import JUDGING, Pair, pair_of, pair_text, swapped
-from afina.domain.report import Agreement, Row
+from afina.domain.report import Agreement
+from afina.domain.row import Row
 from afina.errors import InvalidRow
 from afina.evaluation.cases import load_cases
 from afina.evaluation.judge import agreement, pair_case, place_of

@@ -9,7 +9,8 @@ from itertools import combinations, pairwise
 
 import pytest
 
-from afina.domain.report import CaseResult, Report, Source
+from afina.domain.report import CaseResult, Report
+from afina.domain.row import Source
 from afina.errors import BadRequest
 from afina.evaluation.show.cases import outcome, views
 from afina.evaluation.show.forest import added, forest, qualities

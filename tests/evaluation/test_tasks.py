@@ -5,7 +5,7 @@ import pytest
 
 from afina import plugins
 from afina.domain.example import Case
-from afina.domain.report import Row
+from afina.domain.row import Row
 from afina.evaluation.task import Task
 from afina.evaluation.tasks import classify, extract
 

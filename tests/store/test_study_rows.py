@@ -8,7 +8,7 @@ import pytest
 
 from afina.domain.answer import Used
 from afina.domain.ask import Scope
-from afina.domain.report import Row, Source
+from afina.domain.row import Row, Source
 from afina.errors import NotFound, StoreError
 from afina.store import studies
 from afina.store.db import Store, open_store

@@ -6,11 +6,11 @@ An arm is a set of mechanisms joined by + ("tuned+knowledge"), or one that a tas
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from afina.actions._design import Design
 from afina.domain.artefact import Artefact, Recipe, Stage
 from afina.domain.report import LeftOut
 from afina.errors import BadRequest, nearest
 from afina.evaluation.conclude import BASE, MECHANISMS
+from afina.evaluation.design import Design
 from afina.evaluation.task import COLLECTION, HEAD, Task
 
 LARGE, CASCADE = "large", "cascade"

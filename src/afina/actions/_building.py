@@ -11,13 +11,14 @@ from typing import Any
 from afina.actions import _arms as arms
 from afina.actions import _choices as choices
 from afina.actions import _learning as learning
-from afina.actions._design import Design, task_of
 from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Progress
-from afina.domain.report import LeftOut, Overlap, Preparation, Row
+from afina.domain.report import LeftOut, Overlap, Preparation
+from afina.domain.row import Row
 from afina.errors import Conflict, EmptyExamples, MissingExtra, NotCertified, Unsupported
 from afina.evaluation.conclude import BASE, Entry
+from afina.evaluation.design import Design, task_of
 from afina.evaluation.overlap import asked_in, overlap
 from afina.evaluation.run import Setting
 from afina.knowledge.language import language_of

@@ -9,7 +9,8 @@ from afina.actions._arms import CASCADE, Stock, built, candidates
 from afina.actions._counting import cpu_of
 from afina.domain.artefact import Recipe, Stage
 from afina.domain.example import Case, Example, share_of
-from afina.domain.report import Overlap, Preparation, Row
+from afina.domain.report import Overlap, Preparation
+from afina.domain.row import Row
 from afina.evaluation.overlap import overlap
 from afina.evaluation.run import Arm, Setting, study
 from afina.knowledge.language import language_of

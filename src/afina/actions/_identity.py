@@ -10,10 +10,10 @@ from dataclasses import asdict
 
 from afina import parts
 from afina.actions._arms import Stock
-from afina.actions._design import Design
 from afina.domain.artefact import Recipe
 from afina.domain.document import digest
 from afina.domain.example import Case
+from afina.evaluation.design import Design
 from afina.store import artefacts
 from afina.store.models import OF_STUDIES
 from afina.trust.setup import versions

@@ -7,15 +7,16 @@ from afina import plugins
 from afina.actions._arms import surrounded
 from afina.actions._building import Ready
 from afina.actions._counting import cpu_of
-from afina.actions._design import TASKS, Design
 from afina.actions.load import load
 from afina.actions.studies import rates_of
 from afina.domain.artefact import Recipe
 from afina.domain.example import Case
 from afina.domain.progress import Tell
-from afina.domain.report import Agreement, Row, Stopped
+from afina.domain.report import Agreement, Stopped
+from afina.domain.row import Row
 from afina.errors import BadRequest
 from afina.evaluation.budget import over
+from afina.evaluation.design import TASKS, Design
 from afina.evaluation.judge import agreement, judged
 from afina.evaluation.run import Arm, Measured, Setting
 from afina.evaluation.task import Task

@@ -6,7 +6,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from afina.actions._arms import Stock
-from afina.actions._design import Design
 from afina.actions.head import head
 from afina.actions.tune import tune
 from afina.actions.verify import verify
@@ -15,6 +14,7 @@ from afina.domain.example import Example
 from afina.domain.message import Message
 from afina.domain.progress import Progress, Tell
 from afina.domain.report import Preparation
+from afina.evaluation.design import Design
 from afina.evaluation.task import HEAD, Task
 from afina.store import artefacts
 from afina.workspace import Workspace

@@ -11,7 +11,6 @@ from afina import plugins
 from afina.actions import _arms as arms_of
 from afina.actions._building import Builder, Ready, stock_of
 from afina.actions._counting import cpu_of
-from afina.actions._design import Design
 from afina.actions._identity import study_id as id_of
 from afina.actions._judging import judge_of, verdicts
 from afina.actions.load import load
@@ -22,17 +21,19 @@ from afina.domain.ask import Ask
 from afina.domain.example import Case
 from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
-from afina.domain.report import Report, Row, Stopped
+from afina.domain.report import Report, Stopped
+from afina.domain.row import Row
 from afina.engines._attached import AttachedEngine
 from afina.errors import BadRequest, EmptyExamples
 from afina.evaluation.asking import Questioning
 from afina.evaluation.budget import Budget, over
 from afina.evaluation.conclude import BASE, Facts, evidence
+from afina.evaluation.design import Design
 from afina.evaluation.memory import peak_of_tree
 from afina.evaluation.run import Arm, Measured, Plan, Setting, study
-from afina.evaluation.sequences import dominated
 from afina.evaluation.show.formats import check_suffix, written
 from afina.evaluation.show.words import words
+from afina.evaluation.statistics.sequences import dominated
 from afina.evaluation.task import Task
 from afina.mechanisms.sharing import Shared
 from afina.store import studies

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from afina.actions._design import Design
 from afina.actions._steps import Outcome, Step, Steps
 from afina.actions.compare import compare
 from afina.actions.ingest import add
@@ -25,6 +24,7 @@ from afina.domain.message import Message
 from afina.domain.progress import Tell, silent
 from afina.domain.report import CaseResult, Report
 from afina.errors import BadRequest
+from afina.evaluation.design import Design
 from afina.evaluation.show.tables import Table, tables
 from afina.prompting.template import QUESTION
 from afina.store import artefacts, recipes

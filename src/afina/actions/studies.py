@@ -5,13 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from afina.actions._design import Design, task_of
 from afina.domain.example import Case
 from afina.domain.report import Agreement, LeftOut, Overlap, Preparation, Report, Stopped
 from afina.errors import Conflict
 from afina.evaluation.budget import Budget
 from afina.evaluation.conclude import Entry, Facts, Heading, concluded
 from afina.evaluation.cost import Rates
+from afina.evaluation.design import Design, task_of
 from afina.store import studies
 from afina.workspace import Workspace
 

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from afina.actions._design import Design
 from afina.actions.compare import compare
 from afina.actions.promote import check_free, promote
 from afina.cli._screen import say, say_json, telling
@@ -15,6 +14,7 @@ from afina.cli._workspace import WorkspaceOption, opened
 from afina.errors import BadRequest, NotFound
 from afina.evaluation.budget import Budget
 from afina.evaluation.cases import load_cases
+from afina.evaluation.design import Design
 from afina.evaluation.show.json import as_json as plain_of
 from afina.tuning.data import load_examples
 

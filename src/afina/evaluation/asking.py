@@ -12,7 +12,7 @@ from afina.domain.ask import Ask
 from afina.domain.document import digest
 from afina.domain.example import Case
 from afina.domain.message import Message
-from afina.domain.report import Row, Source
+from afina.domain.row import Row, Source
 from afina.errors import AfinaError, OutsideError
 
 DIGEST_LENGTH = 16

@@ -4,7 +4,8 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
-from afina.domain.report import Preparation, Row, Stopped
+from afina.domain.report import Preparation, Stopped
+from afina.domain.row import Row
 from afina.errors import BadRequest
 from afina.evaluation.cost import Rates, bill, energy
 

@@ -20,21 +20,21 @@ from afina.domain.report import (
     Overlap,
     Preparation,
     Report,
-    Row,
     Spread,
     Stopped,
 )
+from afina.domain.row import Row
 from afina.evaluation.cost import Rates, costs
-from afina.evaluation.differences import Floats, compared, estimate, noise, verdicts
-from afina.evaluation.factorial import effects
-from afina.evaluation.pareto import front
-from afina.evaluation.power import smallest_effect
 from afina.evaluation.recommend import best_of, recommended
 from afina.evaluation.run import Texts, in_order, until_stopped
 from afina.evaluation.savings import savings
-from afina.evaluation.seeds import spread
 from afina.evaluation.show.sentences import findings
-from afina.evaluation.statistics import group_numbers
+from afina.evaluation.statistics.differences import Floats, compared, estimate, noise, verdicts
+from afina.evaluation.statistics.factorial import effects
+from afina.evaluation.statistics.pareto import front
+from afina.evaluation.statistics.power import smallest_effect
+from afina.evaluation.statistics.resampling import group_numbers
+from afina.evaluation.statistics.seeds import spread
 from afina.evaluation.task import Task
 
 BASE = "base"

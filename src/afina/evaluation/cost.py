@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from afina.domain.report import Cost, Preparation, Row
+from afina.domain.report import Cost, Preparation
+from afina.domain.row import Row
 
 WATTS_PER_CORE = 10.0
 """Assumed for the energy model: what a busy core of a server or laptop draws, its share of memory and fans included."""

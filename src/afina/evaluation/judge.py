@@ -16,12 +16,13 @@ from afina.domain.answer import Answer
 from afina.domain.example import Case, share_of
 from afina.domain.pair import Better, Pair, pair_text, verdict_of
 from afina.domain.progress import Progress
-from afina.domain.report import Agreement, Row, Stopped
+from afina.domain.report import Agreement, Stopped
+from afina.domain.row import Row
 from afina.evaluation.asking import asked
 from afina.evaluation.conclude import BASE, JUDGED
 from afina.evaluation.run import Arm, Gauge, Setting, charged, in_order
 from afina.evaluation.scorers import agrees, consistent
-from afina.evaluation.setwise import cohen_kappa
+from afina.evaluation.statistics.setwise import cohen_kappa
 
 CONSISTENT = "consistent"
 """Scored in rows that the judge was asked for, and in no other."""

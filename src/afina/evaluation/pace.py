@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from afina.domain.report import Pass
+from afina.domain.row import Pass
 
 Leg = tuple[Pass, str]
 """One arm in one pass."""

@@ -4,8 +4,8 @@ import numpy as np
 
 from afina.domain.example import Case
 from afina.domain.report import Comparison, Report
-from afina.evaluation.differences import Floats, compared
 from afina.evaluation.run import in_order
+from afina.evaluation.statistics.differences import Floats, compared
 
 
 def between(report: Report, arm: str, other: str) -> Comparison | None:

@@ -15,7 +15,8 @@ from afina.border import in_thread
 from afina.contracts import Answerer
 from afina.domain.example import Case, share_of
 from afina.domain.progress import Progress, Tell, silent
-from afina.domain.report import Pass, Row, Stopped
+from afina.domain.report import Stopped
+from afina.domain.row import Pass, Row
 from afina.evaluation.asking import Asked, Questioning, asked
 from afina.evaluation.pace import Pace
 

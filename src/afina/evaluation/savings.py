@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from afina.domain.report import ArmResult, Preparation, Saving
-from afina.evaluation.breakeven import breakeven
 from afina.evaluation.cost import Rates
+from afina.evaluation.statistics.breakeven import breakeven
 
 SHOWING = ("prompt", "examples", "nearest")
 """Mechanisms that make a prompt longer without adding knowledge: what tuning can replace."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from afina.domain.abstention import abstains
 from afina.domain.artefact import Stage
 from afina.domain.example import Case, Example
-from afina.domain.report import Row
+from afina.domain.row import Row
 
 Setwise = Callable[[Sequence[Case], Sequence[Row], NDArray[np.int64]], tuple[float, float, float] | None]
 """A figure of a whole set of cases: (value, low, high) from the cases that were asked, their rows in the same order and

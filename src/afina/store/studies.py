@@ -9,7 +9,7 @@ from typing import Any
 
 from afina.domain.answer import Used
 from afina.domain.ask import Scope
-from afina.domain.report import Row, Source
+from afina.domain.row import Row, Source
 from afina.errors import NotFound, nearest
 from afina.store._marks import marking_lines
 from afina.store.db import Store

@@ -5,8 +5,8 @@ from functools import partial
 from afina.contracts import Score
 from afina.domain.answer import Answer
 from afina.domain.example import Case
-from afina.evaluation.ranking import mrr
 from afina.evaluation.scorers._ranks import ranked_score
+from afina.evaluation.statistics.ranking import mrr
 
 
 def score(case: Case, answer: Answer, /) -> Score:

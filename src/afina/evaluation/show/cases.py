@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from afina.domain.report import ArmResult, CaseResult, Report, Row
+from afina.domain.report import ArmResult, CaseResult, Report
+from afina.domain.row import Row
 from afina.evaluation.show.tables import FALSE_ANSWERS
 from afina.evaluation.show.words import Words
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
-from afina.domain.report import ArmResult, Cost, Estimate, Preparation, Report, Row
+from afina.domain.report import ArmResult, Cost, Estimate, Preparation, Report
+from afina.domain.row import Row
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

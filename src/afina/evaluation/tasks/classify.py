@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from afina.domain.artefact import Stage
 from afina.domain.example import Case
-from afina.domain.report import Row
-from afina.evaluation import setwise
+from afina.domain.row import Row
 from afina.evaluation.scorers._labels import said_label, same_label
+from afina.evaluation.statistics import setwise
 from afina.evaluation.task import HEAD, Setwise, Task
 
 Groups = NDArray[np.int64]

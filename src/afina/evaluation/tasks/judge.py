@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from afina.domain.artefact import Stage
 from afina.domain.example import Case
 from afina.domain.pair import JUDGING, verdict_of
-from afina.domain.report import Row
-from afina.evaluation.setwise import cohen_kappa, resampled
+from afina.domain.row import Row
+from afina.evaluation.statistics.setwise import cohen_kappa, resampled
 from afina.evaluation.task import Task
 
 

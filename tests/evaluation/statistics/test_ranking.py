@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ir_measures import AP, RR, Qrel, R, ScoredDoc, nDCG
 
-from afina.evaluation.ranking import average_precision, mrr, ndcg, recall
+from afina.evaluation.statistics.ranking import average_precision, mrr, ndcg, recall
 
 NAMES = [f"d{n}" for n in range(12)]
 rankings = st.lists(st.sampled_from(NAMES), unique=True, min_size=1)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from afina.evaluation import differences
-from afina.evaluation.differences import compared, noise
-from afina.evaluation.statistics import interval, permutation
+from afina.evaluation.statistics import differences
+from afina.evaluation.statistics.differences import compared, noise
+from afina.evaluation.statistics.resampling import interval, permutation
 
 ARMS = ("base", "prompt", "examples", "knowledge", "tuned", "tuned+knowledge")
 LAYOUTS = {

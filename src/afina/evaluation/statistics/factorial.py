@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.domain.report import Effect
-from afina.evaluation.statistics import group_numbers, interval
+from afina.evaluation.statistics.resampling import group_numbers, interval
 
 Floats = NDArray[np.float64]
 Cell = frozenset[str]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from afina.evaluation.pareto import dominators, front
+from afina.evaluation.statistics.pareto import dominators, front
 
 UP_DOWN = (True, False)
 values = st.one_of(st.none(), st.integers(0, 3).map(float))

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from afina.evaluation.power import cases_for, power_of, smallest_effect
-from afina.evaluation.statistics import mcnemar
+from afina.evaluation.statistics.power import cases_for, power_of, smallest_effect
+from afina.evaluation.statistics.resampling import mcnemar
 
 
 def simulated(cases: int, effect: float, disagree: float, *, alpha: float = 0.05) -> float:

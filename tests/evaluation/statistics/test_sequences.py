@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from afina.evaluation.sequences import anytime_p, confidence_sequence, dominated, group_units
-from afina.evaluation.statistics import interval
+from afina.evaluation.statistics.resampling import interval
+from afina.evaluation.statistics.sequences import anytime_p, confidence_sequence, dominated, group_units
 
 Floats = NDArray[np.float64]
 STUDIES = 1000

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from afina.evaluation.factorial import effects
-from afina.evaluation.statistics import interval
+from afina.evaluation.statistics.factorial import effects
+from afina.evaluation.statistics.resampling import interval
 
 Floats = NDArray[np.float64]
 NONE: frozenset[str] = frozenset()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
-from afina.evaluation.setwise import (
+from afina.evaluation.statistics.setwise import (
     Figure,
     accuracy,
     calibration_error,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from afina.evaluation.statistics import RESAMPLES, Z, by_group, draws, widening
+from afina.evaluation.statistics.resampling import RESAMPLES, Z, by_group, draws, widening
 
 Floats = NDArray[np.float64]
 Label = str | None

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.domain.example import Case
-from afina.domain.report import Comparison, Estimate, Pass, Row, Spread
-from afina.evaluation.seeds import widened
-from afina.evaluation.sequences import anytime_p, confidence_sequence, group_units
-from afina.evaluation.statistics import (
+from afina.domain.report import Comparison, Estimate, Spread
+from afina.domain.row import Pass, Row
+from afina.evaluation.statistics.resampling import (
     Z,
     cases_needed,
     group_numbers,
@@ -21,6 +20,8 @@ from afina.evaluation.statistics import (
     mcnemar,
     permutation,
 )
+from afina.evaluation.statistics.seeds import widened
+from afina.evaluation.statistics.sequences import anytime_p, confidence_sequence, group_units
 
 Floats = NDArray[np.float64]
 

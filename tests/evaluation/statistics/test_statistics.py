@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import stats
 
-from afina.evaluation.statistics import (
+from afina.evaluation.statistics.resampling import (
     cases_needed,
     group_numbers,
     holm,

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from afina.domain.report import Spread
-from afina.evaluation.statistics import t_point
+from afina.evaluation.statistics.resampling import t_point
 
 Floats = NDArray[np.float64]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from afina.evaluation.breakeven import breakeven
+from afina.evaluation.statistics.breakeven import breakeven
 
 
 @pytest.mark.parametrize(

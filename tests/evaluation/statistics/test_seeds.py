@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from afina.evaluation.seeds import spread, widened
-from afina.evaluation.statistics import interval
+from afina.evaluation.statistics.resampling import interval
+from afina.evaluation.statistics.seeds import spread, widened
 
 nan = math.nan
 

@@ -14,7 +14,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from afina.evaluation.statistics import group_numbers
+from afina.evaluation.statistics.resampling import group_numbers
 
 Floats = NDArray[np.float64]
 STEPS = 1000
