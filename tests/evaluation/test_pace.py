@@ -1,8 +1,10 @@
 """How long a study has left, while little is known and when arms are stopped."""
 
-from afina.evaluation.pace import Pace
+from afina.evaluation.pace import Leg, Pace
 
-ONE, TWO, ALONE = ("quality", "one"), ("quality", "two"), ("latency", "one")
+ONE: Leg = ("quality", "one")
+TWO: Leg = ("quality", "two")
+ALONE: Leg = ("latency", "one")
 
 
 def test_nothing_is_known_before_anything_was_measured() -> None:
