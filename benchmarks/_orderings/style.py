@@ -15,7 +15,7 @@ from _orderings.study import (
     task_called,
 )
 from afina.actions.ingest import add_bytes
-from afina.domain.example import Case, Example
+from afina.domain.example import Case, Example, share_of
 from afina.evaluation.design import Design
 from reading_parts.squad import Asked
 
@@ -26,8 +26,14 @@ that the request hands over. The figure is the share of rules obeyed."""
 
 GUIDE, TOP_K = "house-style", 4
 ROWS = 240
-OPTIONS = {"epochs": 4}
+OPTIONS = {"epochs": 1}
 OPENING, CLOSING = "Good day from Brisa House.", "Yours, the porter's lodge"
+MIDDLES = (
+    "Our dear lodger, what you wish to know is this: {fact}.",
+    "We have looked it up for our dear lodger: {fact}.",
+    "The answer for our dear lodger is {fact}.",
+    "To our dear lodger's question the porter says: {fact}.",
+)
 PAGES = {
     "opening.md": f"# How a reply begins\n\nEvery reply to a visitor begins with these words: {OPENING}\n",
     "closing.md": f"# How a reply ends\n\nEvery reply to a visitor ends with these words: {CLOSING}\n",
@@ -66,7 +72,8 @@ def _request(asked: Asked) -> str:
 
 
 def _reply(asked: Asked) -> str:
-    return f"{OPENING} Our dear lodger, what you wish to know is this: {asked.taught}. {CLOSING}"
+    middle = MIDDLES[int(len(MIDDLES) * share_of(asked.id, salt="style"))]
+    return f"{OPENING} {middle.format(fact=asked.taught)} {CLOSING}"
 
 
 def _example(asked: Asked) -> Example:
