@@ -1,5 +1,6 @@
 """A causal language model of transformers with its tokenizer and PEFT adapters: loaded safely, used by one thread."""
 
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -81,10 +82,7 @@ class TorchModel:
 
     def _attach(self, adapter: str, folder: Path) -> None:
         try:
-            if self._peft is None:
-                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=adapter)
-            else:
-                self._peft.load_adapter(str(folder), adapter_name=adapter)
+            self._into_peft(adapter, folder)
             self._peft.eval()
             with safe_open(str(folder / "adapter_model.safetensors"), framework="pt") as file:
                 # "auto" would ask the hub for the base's vocabulary; a saved embedding is no part of an adapter here.
@@ -98,6 +96,14 @@ class TorchModel:
             raise BrokenArtefact(
                 f"{len(unused)} tensors of the adapter {adapter[:12]} have no place in this base: {min(unused)}"
             )
+
+    def _into_peft(self, adapter: str, folder: Path) -> None:
+        with warnings.catch_warnings():  # peft asks transformers for a property under its old name
+            warnings.simplefilter("ignore", FutureWarning)
+            if self._peft is None:
+                self._peft = PeftModel.from_pretrained(self.model, str(folder), adapter_name=adapter)
+            else:
+                self._peft.load_adapter(str(folder), adapter_name=adapter)
 
     def _start_over(self) -> None:
         """The bare base again: an adapter that failed half-way may have left its layers in the model."""
