@@ -44,7 +44,8 @@ PARTS: Mapping[str, Part] = {
     "c": Part("A head against tuning, by number of labels", labels.EXPECTS, labels.section),
     "d": Part("Retrieved against fixed demonstrations, labels", shown.EXPECTS, shown.labelled),
     "e": Part("Style by tuning and examples", style.EXPECTS, style.section),
-    "d2": Part("Retrieved against fixed demonstrations, regular expressions", shown.EXPECTS, shown.written),
+    "d2": Part("Retrieved against fixed demonstrations, regular expressions", shown.EXPECTS, shown.expressions),
+    "d3": Part("Retrieved against fixed demonstrations, queries", shown.EXPECTS, shown.queries),
     "a2": Part("Unseen facts, an encyclopaedia: knowledge against tuning", facts.EXPECTS, facts.encyclopaedia),
 }
 """In the order in which they run: the reader of b is an arm of a."""
@@ -54,7 +55,7 @@ def main() -> None:
     args = parsed()
     if args.data is None or not args.data.is_dir():
         where = f"{args.data} is not a folder" if args.data else "AFINA_DATA is not set"
-        print(f"nothing is measured: {where}; it names the folder with squad_v1_dev, banking77 and text2regex")
+        print(f"nothing is measured: {where}; it names the folder with squad_v1_dev, banking77 and the others")
         return
     initialise(args.workspace)
     found: dict[str, list[Outcome]] = {}

@@ -1,6 +1,7 @@
 """d) Demonstrations retrieved for each question against the same few for all."""
 
 import re
+from typing import Any
 
 from _orderings.labels import banking
 from _orderings.study import Bench, Ordering, Outcome, held, lines, mixed, pair, studied
@@ -9,10 +10,12 @@ from afina.evaluation.design import Design
 
 EXPECTS = """Demonstrations near to the question beat fixed ones. Stock model, nothing tuned; how many are shown is
 chosen for each on validation cases of the same set. banking77 (12 classes, up to 50 examples a class) as
-classification; text2regex (800 examples) as writing, where right is the very expression, sign for sign."""
+classification; text2regex (800 examples) and text2sql_geography (549) as writing, where right is the very expression or
+query, sign for sign; ROUGE-L says how near to it an answer is."""
 
-A_CLASS, REGEXES = 50, 800
-ORDERINGS = [Ordering("nearest", "examples")]
+A_CLASS, MOST = 50, 800
+ORDERING = Ordering("nearest", "examples")
+LIKER = Ordering("nearest", "examples", "rouge_l")
 
 
 def labelled(bench: Bench) -> list[Outcome]:
@@ -21,20 +24,25 @@ def labelled(bench: Bench) -> list[Outcome]:
     return _held(bench, "banking77", cases, rows, task="classify")
 
 
-def written(bench: Bench) -> list[Outcome]:
-    folder = bench.data / "text2regex"
-    rows = [
-        pair(r["id"], _asked(r["input"]), r["target"]) for r in mixed(lines(folder / "train.jsonl"), "rows")[:REGEXES]
-    ]
+def expressions(bench: Bench) -> list[Outcome]:
+    return _written(bench, "text2regex", "Regular expression for")
+
+
+def queries(bench: Bench) -> list[Outcome]:
+    return _written(bench, "text2sql_geography", "SQL query for")
+
+
+def _written(bench: Bench, name: str, asked_for: str) -> list[Outcome]:
+    def asked(row: dict[str, Any]) -> str:
+        return f"{asked_for}: {row['input'].strip()}"
+
+    learnt, test = (lines(bench.data / name / f"{part}.jsonl") for part in ("train", "test"))
+    rows = [pair(row["id"], asked(row), row["target"]) for row in mixed(learnt, "rows")[:MOST]]
     cases = [
-        Case(r["id"], _asked(r["input"]), (r["target"],), lang="en", checks={"pattern": _whole(r["target"])})
-        for r in mixed(lines(folder / "test.jsonl"), "cases")[: bench.cases]
+        Case(row["id"], asked(row), (row["target"],), lang="en", checks={"pattern": _whole(row["target"])})
+        for row in mixed(test, "cases")[: bench.cases]
     ]
-    return _held(bench, "text2regex", cases, rows, task="write")
-
-
-def _asked(description: str) -> str:
-    return f"Regular expression for: {description.strip()}"
+    return _held(bench, name, cases, rows, task="write")
 
 
 def _whole(target: str) -> str:
@@ -48,4 +56,5 @@ def _held(bench: Bench, name: str, cases: list[Case], rows: list[Example], *, ta
     for arm in report.arms:
         if arm.preparation.note:
             print(f"{arm.name}: {arm.preparation.note}")
-    return [Outcome(f"{name}, {o.what}", o.difference, o.low, o.high, o.why) for o in held(report, ORDERINGS)]
+    orderings = [ORDERING, LIKER] if task == "write" else [ORDERING]
+    return [Outcome(f"{name}, {o.what}", o.difference, o.low, o.high, o.why) for o in held(report, orderings)]
