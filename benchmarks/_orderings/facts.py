@@ -1,6 +1,7 @@
 """a) Facts that the model has not seen: knowledge in the prompt against the same facts tuned into the weights."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import afina
@@ -93,9 +94,7 @@ def _learnt(bench: Bench, collection: str, facts: str, questions: Sequence[Examp
     design = Design(knowledge=None, tuned=(facts,), arms=("tuned",), early=False)
     report = studied(bench, f"taught: {collection}", cases, design)
     control = held(report, [Ordering("tuned", "base")])
-    return [
-        Outcome(f"control, questions that were taught: {o.what}", o.difference, o.low, o.high, o.why) for o in control
-    ]
+    return [replace(found, what=f"control, questions that were taught: {found.what}") for found in control]
 
 
 def _recall(passage: Passage) -> str:

@@ -1,6 +1,7 @@
 """d) Demonstrations retrieved for each question against the same few for all."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from _orderings.labels import banking
@@ -57,4 +58,4 @@ def _held(bench: Bench, name: str, cases: list[Case], rows: list[Example], *, ta
         if arm.preparation.note:
             print(f"{arm.name}: {arm.preparation.note}")
     orderings = [ORDERING, LIKER] if task == "write" else [ORDERING]
-    return [Outcome(f"{name}, {o.what}", o.difference, o.low, o.high, o.why) for o in held(report, orderings)]
+    return [replace(found, what=f"{name}, {found.what}") for found in held(report, orderings)]

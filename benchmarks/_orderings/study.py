@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -42,11 +42,15 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Ordering:
-    """That the arm `better` scores higher than `worse`. scorer: '' is the one that the study ranks by."""
+    """That the arm `better` scores higher than `worse`. scorer: '' is the one that the study ranks by.
+
+    expected: by the protocol; else it is shown beside the others, without a verdict.
+    """
 
     better: str
     worse: str
     scorer: str = ""
+    expected: bool = True
 
     def __str__(self) -> str:
         return f"{self.better} over {self.worse}" + (f", {self.scorer}" if self.scorer else "")
@@ -61,10 +65,13 @@ class Outcome:
     low: float = 0.0
     high: float = 0.0
     why: str = ""
+    expected: bool = True
 
     @property
     def verdict(self) -> str:
         """By rule: the interval lies above 0, holds it, or lies below."""
+        if not self.expected:
+            return "nothing is expected"
         if self.difference is None or self.low <= 0 <= self.high:
             return OPEN
         return RECOVERED if self.low > 0 else REVERSED
@@ -197,10 +204,12 @@ def held(report: Report, orderings: Sequence[Ordering]) -> list[Outcome]:
         lost = [arm for arm in (ordering.better, ordering.worse) if arm not in there]
         if lost:
             why = "; ".join(f"{s.arm} was left out: {s.why} {s.detail}" for s in report.skipped if s.arm in lost)
-            found.append(Outcome(str(ordering), why=why or f"no arm {', '.join(lost)}"))
+            why = why or f"no arm {', '.join(lost)}"
+            found.append(Outcome(str(ordering), why=why, expected=ordering.expected))
             continue
         differ = values(report, ordering.better, ordering.scorer) - values(report, ordering.worse, ordering.scorer)
-        found.append(outcome(str(ordering), differ, [r.group for r in report.results]))
+        shown = outcome(str(ordering), differ, [r.group for r in report.results])
+        found.append(replace(shown, expected=ordering.expected))
     return found
 
 
