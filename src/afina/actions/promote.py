@@ -67,7 +67,9 @@ def roll_back(ws: Workspace, name: str) -> Promoted:
 def check_free(ws: Workspace, name: str) -> None:
     """Raise Conflict for a name that something else answers to; one that was promoted before may be moved."""
     if not name.strip() or name in set(ws.model_names()) - set(recipes.names(ws.store, ws.scope)):
-        raise Conflict(f'"{name}" is the name of another model; choose one that `afina models` does not list (--as NAME)')
+        raise Conflict(
+            f'"{name}" is the name of another model; choose one that `afina models` does not list: --as NAME'
+        )
     if ws.config.recipe(name) is not None:
         raise Conflict(f'"{name}" is a recipe of afina.toml; choose another name (--as NAME)')
 
