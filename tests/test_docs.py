@@ -59,3 +59,14 @@ def test_no_machine_is_named(page: Path) -> None:
 def test_the_readme_commands_are_in_the_makefile(target: str) -> None:
     assert re.search(rf"^{target}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert f"make {target}" in (ROOT / "README.md").read_text() + (ROOT / "CONTRIBUTING.md").read_text()
+
+
+@pytest.mark.parametrize("title", ["Triage, English", "Triage, Spanish", "Support, English", "Support, Spanish"])
+def test_the_page_of_templates_prints_each_study_with_intervals(title: str) -> None:
+    page = (ROOT / "docs" / "templates.md").read_text()
+    study = page.partition(f"### {title}\n")[2].partition("\n### ")[0]
+    assert "95 % interval" in study
+    assert "Recommendation" in study
+    arms = re.findall(r"^(\S+) +\d+\.\d +\d+\.\d to \d+\.\d", study, re.MULTILINE)
+    assert arms[0] == "base"
+    assert len(arms) >= 5
