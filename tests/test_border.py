@@ -55,9 +55,10 @@ def test_leaving_a_stream_early_closes_it(portal: Portal) -> None:
 
 
 def test_an_interrupted_caller_waits_until_the_stream_has_ended(portal: Portal) -> None:
+    """The interrupt comes when the caller waits for the stream's second item, never before."""
     closed: list[str] = []
     interrupting = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
-    interrupting.start()
     with pytest.raises(KeyboardInterrupt):
-        list(portal.each(_count(closed, delay_s=30)))
+        for _ in portal.each(_count(closed, delay_s=30)):
+            interrupting.start()
     assert closed == ["closed"]
