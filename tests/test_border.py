@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
@@ -59,6 +59,10 @@ def test_an_interrupted_caller_waits_until_the_stream_has_ended(portal: Portal) 
     closed: list[str] = []
     interrupting = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        for _ in portal.each(_count(closed, delay_s=30)):
-            interrupting.start()
+        _drained(portal.each(_count(closed, delay_s=30)), after_one=interrupting.start)
     assert closed == ["closed"]
+
+
+def _drained(items: Iterator[int], *, after_one: Callable[[], None]) -> None:
+    for _ in items:
+        after_one()
